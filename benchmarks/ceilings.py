@@ -28,8 +28,12 @@ INSTRUCTIONS: dict[str, dict[str, dict[str, float]]] = {
         "hamming": {"vpaddd": (5 * 1024 + 1180) / (4 * 256)},
         "one hamming": {"vpshufb": 8, "vpaddd": 32},  # four vectors: both nibbles of all bytes; no table of a query
         "bits": {"vpshufb": 256 / 32, "vpaddd": 1024 / 32},  # a look-up, and sums in 16 bits of odd and even rows
+        # of each byte of 32 rows: an insertion, four steps of a transpose, its nibbles, two look-ups and their sums;
+        # shifts go to the two ports of vpshufb as well
+        "one bits": {"vpshufb": 128 * 10 / 32, "vpaddd": 128 * 16 / 32},
         # rough dots: 32 products of bytes at once, added in 16 bits, and every other time in 32; rows that pass are few
         "int8": {"vpmaddwd": 32 + 16, "vpaddd": 32 + 16 + 16 + 16},
+        "one int8": {"vpmaddwd": 64, "vpaddd": 192},  # 32 codes: shift and mask, two products, two additions
         "float": {"vfmadd": 128},
         "screened float": {"vpmaddwd": 32 + 16, "vpaddd": 32 + 16 + 16 + 16},  # by rough dots as well
     },
@@ -61,7 +65,8 @@ def limit(kind: str, rows: int, row_bytes: int, n_queries: int, threads: int = 1
     if not known:
         return None
     corpus = rows * row_bytes
-    level = "12.8 MB" if corpus < 16 << 20 else "410 MB" if corpus > 200 << 20 else "102 MB"
+    sizes = [(1 << 20, "512 KB"), (16 << 20, "12.8 MB"), (200 << 20, "102 MB")]
+    level = next((name for most, name in sizes if corpus < most), "410 MB")
     read = known["read_GB_per_s" if threads == 1 else "read_GB_per_s_two_threads"][level] * 1e9
     whose = level if threads == 1 else f"{level}, two threads: {read / known['read_GB_per_s'][level] / 1e9:.2f}x one"
     bounds = [(f"read bandwidth ({whose})", read / row_bytes * n_queries)]

@@ -34,7 +34,7 @@ ROOMS: dict[str, str] = {
     "wire.http": "address secret",
     "wire.batch": "rows writer ahead source lines result forms errors plain reader",
     "scan": "metric ways plan prepared reach best merge named segmented bounds steps search range rescore residuals "
-    "estimates upper_bounds exact query_center",
+    "estimates upper_bounds promises exact query_center",
     "files": "kinds pack bare columns parquet contents pieces storage ids exchange",
     "files.pieces": "skipping how places matrices tables lines loading nearest",
     "files.exchange": "rows blobs arrow bson dlpack elasticsearch faiss milvus qdrant redis s3_vectors sqlite_vec "

@@ -63,12 +63,10 @@ static void sumsq_f32(const void *rows, int64_t stride_bytes, int64_t n_rows, in
         __m256d partial_f64x4[2][4] = {{zero, zero, zero, zero}, {zero, zero, zero, zero}};
         for (int64_t d = 0; d < whole; d += 16)
 #pragma GCC unroll 2
-            for (int i = 0; i < 2; i++)
-                add_squares_f32(load_f32x8(row[i] + d * 4), load_f32x8(row[i] + d * 4 + 32), partial_f64x4[i]);
+            for (int i = 0; i < 2; i++) add_squares_f32(row[i] + d * 4, partial_f64x4[i]);
 #pragma GCC unroll 2
         for (int i = 0; i < 2; i++)
-            add_squares_f32(load_some_f32x8(row[i] + whole * 4, left),
-                            load_some_f32x8(row[i] + whole * 4 + 32, left - 8), partial_f64x4[i]);
+            if (left) add_last_squares_f32(row[i] + whole * 4, left, partial_f64x4[i]);
         for (int64_t i = 0; i < n; i++) {
             double partial[16];
             for (int v = 0; v < 4; v++) _mm256_storeu_pd(partial + 4 * v, partial_f64x4[i][v]);
@@ -81,6 +79,7 @@ EC_TARGET_END
 
 EC_SLOTS(dot_i8, avx2);
 EC_SLOTS(dot_rows_i8, avx2);
+EC_SLOTS(dot_one_i8, avx2);
 EC_SLOTS(dot_rough, avx2);
 EC_SLOTS(dot_f32, avx2);
 EC_SLOTS(dot_rows_f32, avx2);
@@ -89,6 +88,7 @@ EC_SLOTS(dot, avx2) {
     ec_dot_by_rows(table);
     ec_slots_dot_i8_avx2(table);
     ec_slots_dot_rows_i8_avx2(table);
+    ec_slots_dot_one_i8_avx2(table);
     ec_slots_dot_rough_avx2(table);
     ec_slots_dot_f32_avx2(table);
     ec_slots_dot_rows_f32_avx2(table);

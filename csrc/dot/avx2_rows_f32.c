@@ -6,8 +6,9 @@
  *
  *     rows r .. r+2  x  queries 0, 1 | 2, 3 | ...        the first pass prefetches the rows to come
  *
- * One query meets a row after the other, as they lie in memory: its reading is then a single stream, which the processor
- * foresees better than any prefetch of ours, and brings from DRAM half as fast again as the streams of four rows. */
+ * One query meets a row of the block's first half together with one of its second half: the chains of additions of one
+ * row alone are what would be waited for, and two halves are two streams of reading, which the processor foresees better
+ * than any prefetch of ours. (Two neighbours are not: each stream leaves out every other row, and DRAM gives half.) */
 #include "avx2_verbs.h"
 
 #if defined(EC_X86_64)
@@ -19,6 +20,7 @@ enum {
     MOST_ROWS = 4,    /* of one query, that are in the cache */
     PIECE = 2048,     /* dimensions: 24 KB of three rows, in the first-level cache */
     AHEAD = 32 << 10, /* bytes: the rows of a few passes, in the second-level cache */
+    TURN_ROWS = 8,    /* of one query, whose partial sums are added up together */
     MOST_QUERIES = 24 /* the most queries for which this is faster than packing */
 };
 
@@ -105,32 +107,52 @@ static EC_NOINLINE void pass_4_chosen(const uint8_t *const *row, const uint8_t *
     pass(4, 1, row, query, n, 0, 1, sums);
 }
 
-/* The partial sums of one row and one query and, if asked for, the sum of the row's squares as sumsq_f32() has it. */
-EC_INLINE double pass_one(const int squares, const uint8_t *row, const uint8_t *query, int64_t n, partial_sums *sums) {
-    __m256 partial_f32x8[2] = {_mm256_setzero_ps(), _mm256_setzero_ps()};
-    const __m256d zero = _mm256_setzero_pd();
-    __m256d squares_f64x4[4] = {zero, zero, zero, zero};
-    double of_classes[EC_CLASSES];
-    int64_t d = 0;
+/* ---- one query ---- */
+
+/* The partial sums of two rows, which one query meets, and those of the squares that sumsq_f32() adds up if `squares`. */
+EC_INLINE void meet_two(const int squares, const uint8_t *const row[2], const uint8_t *query, int64_t n,
+                        partial_sums *const sums[2], double of_classes[2][EC_CLASSES]) {
+    __m256 partial_f32x8[2][2];
+    __m256d squares_f64x4[2][4];
+#pragma GCC unroll 2
+    for (int i = 0; i < 2; i++) {
+        partial_f32x8[i][0] = partial_f32x8[i][1] = _mm256_setzero_ps();
 #pragma GCC unroll 4
-    for (; d + EC_CLASSES <= n; d += EC_CLASSES) {
-        const __m256 low_f32x8 = load_once(row + d * 4), high_f32x8 = load_once(row + d * 4 + 32);
-        partial_f32x8[0] = _mm256_fmadd_ps(load_f32x8(query + d * 4), low_f32x8, partial_f32x8[0]);
-        partial_f32x8[1] = _mm256_fmadd_ps(load_f32x8(query + d * 4 + 32), high_f32x8, partial_f32x8[1]);
-        if (squares) add_squares_f32(low_f32x8, high_f32x8, squares_f64x4);
+        for (int v = 0; v < 4; v++) squares_f64x4[i][v] = _mm256_setzero_pd();
+    }
+    int64_t d = 0;
+    for (; d + EC_CLASSES <= n; d += EC_CLASSES, query += 64) {
+        /* with squares there are no registers for the query */
+        const __m256 low_query_f32x8 = squares ? load_f32x8(query) : load_once(query);
+        const __m256 high_query_f32x8 = squares ? load_f32x8(query + 32) : load_once(query + 32);
+#pragma GCC unroll 2
+        for (int i = 0; i < 2; i++) {
+            const __m256 low_f32x8 = load_once(row[i] + d * 4), high_f32x8 = load_once(row[i] + d * 4 + 32);
+            partial_f32x8[i][0] = _mm256_fmadd_ps(low_query_f32x8, low_f32x8, partial_f32x8[i][0]);
+            partial_f32x8[i][1] = _mm256_fmadd_ps(high_query_f32x8, high_f32x8, partial_f32x8[i][1]);
+            if (squares) add_squares_f32(row[i] + d * 4, squares_f64x4[i]);
+        }
     }
     if (d < n) {
-        const uint8_t *last = row + d * 4, *met = query + d * 4;
-        const __m256 low_f32x8 = load_some_f32x8(last, n - d), high_f32x8 = load_some_f32x8(last + 32, n - d - 8);
-        partial_f32x8[0] = _mm256_fmadd_ps(load_some_f32x8(met, n - d), low_f32x8, partial_f32x8[0]);
-        partial_f32x8[1] = _mm256_fmadd_ps(load_some_f32x8(met + 32, n - d - 8), high_f32x8, partial_f32x8[1]);
-        if (squares) add_squares_f32(low_f32x8, high_f32x8, squares_f64x4);
+        const __m256 low_query_f32x8 = load_some_f32x8(query, n - d);
+        const __m256 high_query_f32x8 = load_some_f32x8(query + 32, n - d - 8);
+#pragma GCC unroll 2
+        for (int i = 0; i < 2; i++) {
+            const __m256 low_f32x8 = load_some_f32x8(row[i] + d * 4, n - d);
+            const __m256 high_f32x8 = load_some_f32x8(row[i] + d * 4 + 32, n - d - 8);
+            partial_f32x8[i][0] = _mm256_fmadd_ps(low_query_f32x8, low_f32x8, partial_f32x8[i][0]);
+            partial_f32x8[i][1] = _mm256_fmadd_ps(high_query_f32x8, high_f32x8, partial_f32x8[i][1]);
+            if (squares) add_last_squares_f32(row[i] + d * 4, n - d, squares_f64x4[i]);
+        }
     }
-    sums->v[0] = partial_f32x8[0];
-    sums->v[1] = partial_f32x8[1];
-    if (!squares) return 0;
-    for (int i = 0; i < 4; i++) _mm256_storeu_pd(of_classes + 4 * i, squares_f64x4[i]);
-    return ec_halve_f64x16(of_classes);
+#pragma GCC unroll 2
+    for (int i = 0; i < 2; i++) {
+        sums[i]->v[0] = partial_f32x8[i][0];
+        sums[i]->v[1] = partial_f32x8[i][1];
+#pragma GCC unroll 4
+        for (int v = 0; v < 4; v++)
+            if (squares) _mm256_storeu_pd(of_classes[i] + 4 * v, squares_f64x4[i][v]);
+    }
 }
 
 /* Adds up the partial sums of eight rows in the order of the specification. */
@@ -191,31 +213,38 @@ static void meet_few(const uint8_t *queries, int64_t n_queries, const uint8_t *r
     }
 }
 
-/* ---- one query, which needs no other form: the partial sums of eight rows are added up together ---- */
-
-enum { TURN_ROWS = 8 };
-
-/* Like dot_f32_rows(); also the sums of squares, unless NULL. */
-EC_INLINE void meet_one(const void *query, const void *rows, int64_t stride_bytes, int64_t n_rows, int64_t dimension,
-                        float *scores, double *sumsq) {
+/* Like dot_f32_rows(); also the sums of squares if asked for. */
+EC_INLINE void meet_one(const int squares, const void *query, const uint8_t *rows, int64_t stride_bytes, int64_t n_rows,
+                        int64_t dimension, float *scores, double *sumsq) {
+    const int64_t half = (n_rows + 1) / 2, turn = TURN_ROWS / 2; /* the second half has a row less if they are odd */
     partial_sums sums[TURN_ROWS];
+    double of_classes[2][EC_CLASSES];
     float all[TURN_ROWS];
     memset(sums, 0, sizeof sums);
-    for (int64_t r = 0; r < n_rows; r += TURN_ROWS) {
-        const uint8_t *row = (const uint8_t *)rows + r * stride_bytes;
-        const int64_t n = ec_min_i64(n_rows - r, TURN_ROWS);
-        for (int64_t i = 0; i < n; i++, row += stride_bytes) {
-            const double squares = pass_one(sumsq != NULL, row, query, dimension, &sums[i]);
-            if (sumsq) sumsq[r + i] = squares;
+    for (int64_t r = 0; r < half; r += turn) {
+        const int64_t n = ec_min_i64(half - r, turn), n_second = ec_min_i64(n_rows - half - r, n);
+        for (int64_t i = 0; i < n; i++) {
+            const int64_t other = i < n_second ? half + r + i : r + i;
+            const uint8_t *const row[2] = {rows + (r + i) * stride_bytes, rows + other * stride_bytes};
+            partial_sums *const of_rows[2] = {&sums[i], &sums[turn + i]};
+            meet_two(squares, row, query, dimension, of_rows, of_classes);
+            if (squares) sumsq[r + i] = ec_halve_f64x16(of_classes[0]);
+            if (squares && i < n_second) sumsq[other] = ec_halve_f64x16(of_classes[1]);
         }
         _mm256_storeu_ps(all, totals(sums));
         memcpy(scores + r, all, (size_t)n * 4);
+        if (n_second > 0) memcpy(scores + half + r, all + turn, (size_t)n_second * 4);
     }
 }
 
 static void dot_f32_rows(const void *query, const void *rows, int64_t stride_bytes, int64_t n_rows, int64_t dimension,
                          float *scores) {
-    meet_one(query, rows, stride_bytes, n_rows, dimension, scores, NULL);
+    meet_one(0, query, rows, stride_bytes, n_rows, dimension, scores, NULL);
+}
+
+static void dot_f32_rows_and_squares(const void *query, const void *rows, int64_t stride_bytes, int64_t n_rows,
+                                     int64_t dimension, float *scores, double *sumsq) {
+    meet_one(1, query, rows, stride_bytes, n_rows, dimension, scores, sumsq);
 }
 
 /* Chosen rows are in the cache; behind the last one it is repeated. */
@@ -245,7 +274,7 @@ static void dot_f32_few(const void *queries, int64_t n_queries, const void *rows
         const int64_t n = ec_min_i64(n_queries - q, MOST_QUERIES);
         float *out = scores + q * scores_stride;
         if (n == 1 && sumsq)
-            meet_one(first, rows, stride_bytes, n_rows, dimension, out, sumsq);
+            dot_f32_rows_and_squares(first, rows, stride_bytes, n_rows, dimension, out, sumsq);
         else if (n == 1)
             dot_f32_rows(first, rows, stride_bytes, n_rows, dimension, out);
         else

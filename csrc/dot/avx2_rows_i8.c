@@ -14,23 +14,9 @@ enum {
     STEP = 16,        /* codes of a row that are met at once */
     BLOCK_BYTES = 16 << 10,
     AHEAD = 16 << 10,
-    ROWS_AHEAD = 8192, /* of one query */
     MOST_QUERIES = 16, /* the most queries for which this is faster than packing */
     MOST_SHORT = 11    /* the same of short rows, whose lanes cost more to add up */
 };
-
-/* Adds to each lane of *sums its two products. With the intrinsics GCC has no registers left for all sums. */
-EC_INLINE void add_products(__m256i *sums_i32x8, __m256i row_i16x16, __m256i query_i16x16) {
-#if defined(__GNUC__) && !defined(__clang__)
-    __m256i products;
-    __asm__("vpmaddwd %[query], %[row], %[products]\n\t"
-            "vpaddd %[products], %[sums], %[sums]"
-            : [sums] "+x"(*sums_i32x8), [products] "=&x"(products)
-            : [row] "x"(row_i16x16), [query] "x"(query_i16x16));
-#else
-    *sums_i32x8 = _mm256_add_epi32(*sums_i32x8, _mm256_madd_epi16(row_i16x16, query_i16x16));
-#endif
-}
 
 /* Codes of a row as int16: int8 or, where rows are flipped, uint8, whose dots are corrected at the end. */
 EC_INLINE __m256i widen(__m128i codes, const int flips) {
@@ -68,8 +54,8 @@ EC_INLINE void pass(const int n_queries, const int flips, const uint8_t *row0, c
 #pragma GCC unroll 5
         for (int q = 0; q < n_queries; q++) {
             const __m256i codes_i16x16 = _mm256_loadu_si256((const __m256i *)(query + q * query_stride + 2 * d));
-            add_products(&dots[q][0], first_i16x16, codes_i16x16);
-            add_products(&dots[q][1], second_i16x16, codes_i16x16);
+            add_products_i16x16(&dots[q][0], first_i16x16, codes_i16x16);
+            add_products_i16x16(&dots[q][1], second_i16x16, codes_i16x16);
         }
     }
     if (whole < dimension) {
@@ -78,8 +64,8 @@ EC_INLINE void pass(const int n_queries, const int flips, const uint8_t *row0, c
 #pragma GCC unroll 5
         for (int q = 0; q < n_queries; q++) {
             const __m256i codes_i16x16 = _mm256_loadu_si256((const __m256i *)(query + q * query_stride + 2 * whole));
-            add_products(&dots[q][0], first_i16x16, codes_i16x16);
-            add_products(&dots[q][1], second_i16x16, codes_i16x16);
+            add_products_i16x16(&dots[q][0], first_i16x16, codes_i16x16);
+            add_products_i16x16(&dots[q][1], second_i16x16, codes_i16x16);
         }
     }
 #pragma GCC unroll 5
@@ -172,25 +158,9 @@ static void meet_few(const int8_t *queries, int64_t n_queries, const uint8_t *ro
     }
 }
 
-/* ---- one query, which stays int8: four rows at a time ---- */
+/* ---- chosen rows, which a query meets that stays int8 ---- */
 
-enum { ROWS_AT_ONCE = 4 };
-
-/* What is counted of four rows: their dots with a query and, where asked for, sums of their codes and of the squares. */
-typedef struct {
-    __m256i dots[ROWS_AT_ONCE], sums[ROWS_AT_ONCE], squares[ROWS_AT_ONCE];
-} counts_of_4;
-
-/* Sixteen codes of four rows. */
-EC_INLINE void meet_step(const int squares, const int sums, const __m256i rows_i16x16[ROWS_AT_ONCE],
-                         __m256i codes_i16x16, counts_of_4 *to) {
-#pragma GCC unroll 4
-    for (int i = 0; i < ROWS_AT_ONCE; i++) {
-        add_products(&to->dots[i], rows_i16x16[i], codes_i16x16);
-        if (squares) add_products(&to->squares[i], rows_i16x16[i], rows_i16x16[i]);
-        if (sums) add_products(&to->sums[i], rows_i16x16[i], _mm256_set1_epi16(1));
-    }
-}
+enum { CHOSEN_ROWS = 4 };
 
 /* A query's codes in the last step of a row, and a mask of the lanes that have not been met before and do not lie behind
  * a row of less than a step. */
@@ -207,63 +177,28 @@ static last_step last_step_of(const uint8_t *query, int64_t dimension) {
     return last;
 }
 
-/* The counts of four rows with one query. Meanwhile the rows that follow in memory are prefetched, if there are any. */
-EC_INLINE counts_of_4 one_query(const int squares, const int sums, const int follow,
-                                const uint8_t *const row[ROWS_AT_ONCE], const uint8_t *query, int64_t dimension,
-                                uint8_t flip, last_step last) {
+/* The dots of four rows. */
+EC_INLINE __m128i meet_four(const uint8_t *const row[CHOSEN_ROWS], const uint8_t *query, int64_t dimension,
+                            uint8_t flip, last_step last) {
     const __m128i flip_u8x16 = _mm_set1_epi8((char)flip);
     const int64_t whole = dimension / STEP * STEP;
-    __m256i rows_i16x16[ROWS_AT_ONCE];
-    counts_of_4 to;
+    __m256i sums_i32x8[CHOSEN_ROWS];
 #pragma GCC unroll 4
-    for (int i = 0; i < ROWS_AT_ONCE; i++) to.dots[i] = to.sums[i] = to.squares[i] = _mm256_setzero_si256();
+    for (int i = 0; i < CHOSEN_ROWS; i++) sums_i32x8[i] = _mm256_setzero_si256();
     for (int64_t d = 0; d < whole; d += STEP) {
+        const __m256i codes_i16x16 = _mm256_cvtepi8_epi16(load_16(query + d, STEP));
 #pragma GCC unroll 4
-        for (int i = 0; i < ROWS_AT_ONCE; i++)
-            rows_i16x16[i] =
-                _mm256_cvtepi8_epi16(_mm_xor_si128(flip_u8x16, _mm_loadu_si128((const __m128i *)(row[i] + d))));
-        meet_step(squares, sums, rows_i16x16, _mm256_cvtepi8_epi16(_mm_loadu_si128((const __m128i *)(query + d))), &to);
-        if (follow && d % 64 == 0) /* in the order of memory, not of the four rows, with which memory is half as fast */
-#pragma GCC unroll 4
-            for (int i = 0; i < ROWS_AT_ONCE; i++)
-                _mm_prefetch((const char *)row[0] + 4 * d + 64 * i + ROWS_AHEAD, _MM_HINT_T0);
+        for (int i = 0; i < CHOSEN_ROWS; i++)
+            add_products_i16x16(&sums_i32x8[i],
+                                _mm256_cvtepi8_epi16(_mm_xor_si128(flip_u8x16, load_16(row[i] + d, STEP))),
+                                codes_i16x16);
     }
-    if (whole < dimension) {
-        for (int i = 0; i < ROWS_AT_ONCE; i++)
-            rows_i16x16[i] = _mm256_cvtepi8_epi16(
-                _mm_and_si128(last.mask_u8x16, _mm_xor_si128(flip_u8x16, load_last(row[i], dimension))));
-        meet_step(squares, sums, rows_i16x16, _mm256_cvtepi8_epi16(last.codes_i8x16), &to);
-    }
-    return to;
-}
-
-/* Writes what four lanes have of n rows. */
-EC_INLINE void put(const __m256i of_row[ROWS_AT_ONCE], int64_t n, int32_t *to) {
-    int32_t lanes[ROWS_AT_ONCE];
-    _mm_storeu_si128((__m128i *)lanes, sum_lanes_i32x4(of_row[0], of_row[1], of_row[2], of_row[3]));
-    memcpy(to, lanes, (size_t)n * 4);
-}
-
-/* Like dot_i8_rows(); also sums and sums of squares where they are asked for. */
-EC_INLINE void meet_one(const int squares, const int sums, const void *query, const void *rows, int64_t stride_bytes,
-                        int64_t n_rows, int64_t dimension, uint8_t flip, int32_t *scores, int32_t *sums_of,
-                        int32_t *sumsq_of) {
-    const last_step last = last_step_of(query, dimension);
-    for (int64_t r = 0; r < n_rows; r += ROWS_AT_ONCE) {
-        const int64_t n = ec_min_i64(n_rows - r, ROWS_AT_ONCE);
-        const uint8_t *row[ROWS_AT_ONCE];
-        for (int64_t i = 0; i < ROWS_AT_ONCE; i++) /* behind the last row the last one is repeated */
-            row[i] = (const uint8_t *)rows + (r + ec_min_i64(i, n - 1)) * stride_bytes;
-        const counts_of_4 counts = one_query(squares, sums, 1, row, query, dimension, flip, last);
-        put(counts.dots, n, scores + r);
-        if (sums && sums_of) put(counts.sums, n, sums_of + r);
-        if (squares && sumsq_of) put(counts.squares, n, sumsq_of + r);
-    }
-}
-
-static void dot_i8_rows(const void *query, const void *rows, int64_t stride_bytes, int64_t n_rows, int64_t dimension,
-                        uint8_t flip, int32_t *scores) {
-    meet_one(0, 0, query, rows, stride_bytes, n_rows, dimension, flip, scores, NULL, NULL);
+    if (whole < dimension)
+        for (int i = 0; i < CHOSEN_ROWS; i++)
+            add_products_i16x16(&sums_i32x8[i],
+                                _mm256_cvtepi8_epi16(_mm_xor_si128(flip_u8x16, load_last(row[i], dimension))),
+                                _mm256_cvtepi8_epi16(last.codes_i8x16));
+    return sum_lanes_i32x4(sums_i32x8[0], sums_i32x8[1], sums_i32x8[2], sums_i32x8[3]);
 }
 
 /* The dot of one row, whose steps go to four sums in turn. */
@@ -271,21 +206,21 @@ EC_INLINE int32_t meet_alone(const uint8_t *query, const uint8_t *row, int64_t d
                              last_step last) {
     const __m128i flip_u8x16 = _mm_set1_epi8((char)flip);
     const int64_t whole = dimension / STEP * STEP;
-    __m256i sums_i32x8[ROWS_AT_ONCE];
+    __m256i sums_i32x8[CHOSEN_ROWS];
     int64_t d = 0;
 #pragma GCC unroll 4
-    for (int i = 0; i < ROWS_AT_ONCE; i++) sums_i32x8[i] = _mm256_setzero_si256();
-    for (; d + ROWS_AT_ONCE * STEP <= whole; d += ROWS_AT_ONCE * STEP)
+    for (int i = 0; i < CHOSEN_ROWS; i++) sums_i32x8[i] = _mm256_setzero_si256();
+    for (; d + CHOSEN_ROWS * STEP <= whole; d += CHOSEN_ROWS * STEP)
 #pragma GCC unroll 4
-        for (int i = 0; i < ROWS_AT_ONCE; i++)
-            add_products(&sums_i32x8[i],
-                         _mm256_cvtepi8_epi16(_mm_xor_si128(flip_u8x16, load_16(row + d + i * STEP, STEP))),
-                         _mm256_cvtepi8_epi16(load_16(query + d + i * STEP, STEP)));
+        for (int i = 0; i < CHOSEN_ROWS; i++)
+            add_products_i16x16(&sums_i32x8[i],
+                                _mm256_cvtepi8_epi16(_mm_xor_si128(flip_u8x16, load_16(row + d + i * STEP, STEP))),
+                                _mm256_cvtepi8_epi16(load_16(query + d + i * STEP, STEP)));
     for (; d < whole; d += STEP)
-        add_products(&sums_i32x8[0], _mm256_cvtepi8_epi16(_mm_xor_si128(flip_u8x16, load_16(row + d, STEP))),
-                     _mm256_cvtepi8_epi16(load_16(query + d, STEP)));
+        add_products_i16x16(&sums_i32x8[0], _mm256_cvtepi8_epi16(_mm_xor_si128(flip_u8x16, load_16(row + d, STEP))),
+                            _mm256_cvtepi8_epi16(load_16(query + d, STEP)));
     if (whole < dimension)
-        add_products(
+        add_products_i16x16(
             &sums_i32x8[1],
             _mm256_cvtepi8_epi16(_mm_and_si128(last.mask_u8x16, _mm_xor_si128(flip_u8x16, load_last(row, dimension)))),
             _mm256_cvtepi8_epi16(last.codes_i8x16));
@@ -298,11 +233,10 @@ static void dot_i8_chosen(const void *query, const void *rows, int64_t stride_by
                           int64_t dimension, uint8_t flip, int32_t *scores) {
     const last_step last = last_step_of(query, dimension);
     int64_t i = 0;
-    for (; i + ROWS_AT_ONCE <= n; i += ROWS_AT_ONCE) {
-        const uint8_t *row[ROWS_AT_ONCE];
-        for (int64_t j = 0; j < ROWS_AT_ONCE; j++) row[j] = (const uint8_t *)rows + chosen[i + j] * stride_bytes;
-        const counts_of_4 counts = one_query(0, 0, 0, row, query, dimension, flip, last);
-        put(counts.dots, ROWS_AT_ONCE, scores + i);
+    for (; i + CHOSEN_ROWS <= n; i += CHOSEN_ROWS) {
+        const uint8_t *row[CHOSEN_ROWS];
+        for (int64_t j = 0; j < CHOSEN_ROWS; j++) row[j] = (const uint8_t *)rows + chosen[i + j] * stride_bytes;
+        _mm_storeu_si128((__m128i *)(void *)(scores + i), meet_four(row, query, dimension, flip, last));
     }
     for (; i < n; i++)
         scores[i] = meet_alone(query, (const uint8_t *)rows + chosen[i] * stride_bytes, dimension, flip, last);
@@ -318,12 +252,8 @@ static void dot_i8_few(const void *queries, int64_t n_queries, const void *rows,
         if (n > 1)
             meet_few(first, n, rows, stride_bytes, n_rows, dimension, flip, out, scores_stride, sums, sumsq, prepared,
                      ahead, ahead_bytes);
-        else if (sums)
-            meet_one(1, 1, first, rows, stride_bytes, n_rows, dimension, flip, out, sums, sumsq);
-        else if (sumsq)
-            meet_one(1, 0, first, rows, stride_bytes, n_rows, dimension, flip, out, NULL, sumsq);
         else
-            dot_i8_rows(first, rows, stride_bytes, n_rows, dimension, flip, out);
+            ec_meet_one_i8_avx2(first, rows, stride_bytes, n_rows, dimension, flip, out, sums, sumsq);
     }
 }
 
@@ -332,7 +262,6 @@ EC_SLOTS(dot_rows_i8, avx2) {
     table->most_few_short_i8 = MOST_SHORT;
     table->dot_i8_few = dot_i8_few;
     table->dot_i8_chosen = dot_i8_chosen;
-    table->dot_i8_rows = dot_i8_rows;
 }
 
 EC_TARGET_END

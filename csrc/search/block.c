@@ -66,13 +66,20 @@ static const uint8_t *selected(const ec_search_args *args, const int64_t *select
 
 /* Copies the selected rows of the block, without gaps, to scan->gathered. */
 static void gather(const ec_scan *scan, const int64_t *selection, const ec_block *block) {
-    enum { AHEAD_BYTES = 8192, AHEAD_MOST = 64 }; /* asked for: a processor foresees lines, but not where a row lies */
+    /* Asked for, because a processor foresees lines, but not where a row lies; and piece by piece between what is copied,
+     * because a core has some tens of reads under way, and whoever asks for a row of more at once stands still. */
+    enum { AHEAD_BYTES = 8192, AHEAD_MOST = 64, PIECE = 512 };
     const ec_search_args *args = scan->args;
     const int64_t ahead = ec_clamp_i64(AHEAD_BYTES / args->row_bytes, 1, AHEAD_MOST), end = block->first + block->n;
     uint8_t *out = scan->gathered;
     for (int64_t i = block->first; i < end; i++, out += args->row_bytes) {
-        if (i + ahead < args->n_selected) ec_prefetch(selected(args, selection, i + ahead), args->row_bytes);
-        memcpy(out, selected(args, selection, i), (size_t)args->row_bytes);
+        const uint8_t *row = selected(args, selection, i);
+        const uint8_t *soon = i + ahead < args->n_selected ? selected(args, selection, i + ahead) : row;
+        for (int64_t at = 0, n; at < args->row_bytes; at += n) {
+            n = ec_min_i64(args->row_bytes - at, PIECE);
+            ec_prefetch(soon + at, n);
+            memcpy(out + at, row + at, (size_t)n);
+        }
     }
 }
 

@@ -11,8 +11,9 @@ enum {
     SCORES_TARGET =
         24 << 10,       /* bytes of the scores of a tile, which share the first-level cache with a slice of the panel */
     FEW_F32_ROWS = 192, /* rows a block where dot_f32_few has no remainder, and sift no partial vector */
-    ONE_BYTES = 256 << 10, /* of a block that one query meets: memory rests between blocks, and shorter ones are many */
-    ONE_MOST = 1024,       /* but rows, whose scores and terms are to stay in the first-level cache */
+    ONE_BYTES =
+        1024 << 10,  /* of a block that one query meets: memory rests between blocks, and shorter ones are many */
+    ONE_MOST = 1024, /* but rows, whose scores and terms are to stay in the first-level cache */
     BATCH_LEAST = 8,
     BATCH_MOST = 1024
 };

@@ -16,7 +16,7 @@ from coded import floats, rows_of
 
 from embcodec import BoundedResult, CodeMismatchError, Collection, FlatIndex, StorageError, prepare, search
 from embcodec.index.collection import exact as exact_files
-from embcodec.scan import exact as exact_rows
+from embcodec.scan import promises
 
 X, Q = floats(300), floats(5, seed=1)
 
@@ -67,8 +67,13 @@ def test_exact_is_a_search_of_all_floats(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str, large: int
 ) -> None:
     monkeypatch.setattr(exact_files, "_LARGE", large)
-    for name, value in (("_LEAST_SAMPLE", 8), ("_FOR_EACH", 4), ("_RUN", 2), ("_share", lambda n_queries: 1)):
-        monkeypatch.setattr(exact_rows, name, value)  # so that bounds decide in small files too
+    for name, value in (
+        ("_LEAST_SAMPLE", 8),
+        ("_FOR_EACH", 4),
+        ("_RUN", 2),
+        ("_share", lambda n_queries, row_bytes: 1),
+    ):
+        monkeypatch.setattr(promises, name, value)  # so that bounds decide in small files too
     x = X.copy()
     x[200:260] = x[:60]
     collection = Collection.create(tmp_path / "c", like=rows_of(x, kind), rescore_with=None if kind == "float" else x)

@@ -25,7 +25,7 @@ from embcodec import (
     search,
 )
 from embcodec.containers import read_tensors, write_tensors
-from embcodec.scan import exact, upper_bounds
+from embcodec.scan import exact, promises, upper_bounds
 
 Floats = NDArray[np.float32]
 
@@ -48,17 +48,17 @@ def eager(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def make_eager(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name, value in (
-        ("_LEAST_SAMPLE", 8),
-        ("_FOR_EACH", 4),
-        ("_RUN", 2),
-        ("_share", lambda n_queries, row_bytes: 1),
-        ("_AT_ONCE", 0),
-        ("_AT_ONCE_EACH", 0),
-        ("_HIGHEST", 2),
-        ("_FIRST", 2),
+    for module, name, value in (
+        (promises, "_LEAST_SAMPLE", 8),
+        (promises, "_FOR_EACH", 4),
+        (promises, "_RUN", 2),
+        (promises, "_share", lambda n_queries, row_bytes: 1),
+        (exact, "_AT_ONCE", 0),
+        (exact, "_AT_ONCE_EACH", 0),
+        (exact, "_HIGHEST", 2),
+        (exact, "_FIRST", 2),
     ):
-        monkeypatch.setattr(exact, name, value)
+        monkeypatch.setattr(module, name, value)
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -113,7 +113,7 @@ def test_more_is_expected_of_the_rows_than_they_have(metric: Any, monkeypatch: p
                     return promised, np.arange(4) >= again  # one query may be left to the floats
                 return known[-1], np.full(len(known[-1]), again)
 
-            monkeypatch.setattr(exact, "_expected", expected)
+            monkeypatch.setattr(exact, "expected_scores", expected)
             found = index.search(q, k, exact=True, metric=metric)
             assert bits(found) == bits(true)
             assert len(known) == 1 + (place < 2), "the k-th is not as good, and one that was found says how good"
@@ -124,18 +124,35 @@ def test_more_is_expected_of_the_rows_than_they_have(metric: Any, monkeypatch: p
                 assert (found.rescored == 300).all()
 
 
+@pytest.mark.parametrize("metric", METRICS)
+def test_a_query_without_candidates_leaves_the_others_theirs(
+    metric: Any, monkeypatch: pytest.MonkeyPatch, eager: None
+) -> None:
+    """What its k-th candidate scores is NaN, which says nothing of what the others' candidates must reach."""
+    x = near_others(300, 40, centers=30)
+    q, k = asked_near(x, 2), 3
+    promised = search(q, x, 30, metric=metric).scores[:, -1].copy()  # so many candidates that some are scored first
+    promised[1] = -1e3 if metric == "l2" else 1e3
+    index = FlatIndex(codes_of(x, "int8/per-vector"), rescore_with=x)
+    monkeypatch.setattr(upper_bounds, "_NARROW", np.inf)
+    monkeypatch.setattr(exact, "expected_scores", lambda *args: (promised, np.ones(2, np.bool_)))
+    found = index.search(q, k, exact=True, metric=metric)
+    assert bits(found) == bits(search(q, x, k, metric=metric))
+    assert (found.rescored[0] < 100, found.rescored[1]) == (True, 300)
+
+
 def test_alike_rows_of_a_sample_promise_no_more_of_others(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(exact, "_RUN", 16)
-    sample = exact._sample(4096, 256)
+    monkeypatch.setattr(promises, "_RUN", 16)
+    sample = promises.sample_of(4096, 256)
     rows = np.r_[sample[32:48], sample[100], sample[40:42], sample[200:210]][None]
     best = SearchResult(np.linspace(1, 0.5, 29, dtype=np.float32)[None], rows)
-    runs = exact._runs_so_far(rows, sample)
+    runs = promises._runs_so_far(rows, sample)
     assert runs.tolist() == [[1] * 16 + [2] * 3 + [3] * 8 + [4] * 2]
     for place, k, expected in ((0, 29, 0), (1, 29, 16), (2, 29, 19), (1, 10, 9), (9, 29, 28)):
-        assert exact._at_place(best, runs, place, k) == best.scores[0, expected]
+        assert promises._at_place(best, runs, place, k) == best.scores[0, expected]
     # Where twice as many rows exceed each next score, 32 times fewer are 5 better: half of that is hoped for.
     best = SearchResult(-np.log2(np.arange(1, 17, dtype=np.float32))[None], sample[None, :16])
-    assert 1.5 < float(exact._beyond(best, 1 / 32)[0]) < 2.5
+    assert 1.5 < float(promises._beyond(best, 1 / 32)[0]) < 2.5
 
 
 def test_more_queries_than_a_batch(monkeypatch: pytest.MonkeyPatch, eager: None) -> None:

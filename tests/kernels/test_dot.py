@@ -64,8 +64,10 @@ def by_rows(name: str, rows: Array, out: Any, *leading: Array, offset: int = 0, 
     return values[:-1]
 
 
-def by_few(queries: Array, rows: Array, *, offset: int = 0, gap: int = 0) -> tuple[Array, Array, Array]:
-    """Scores, sums of squares and (of int8) sums of rows as they lie; `gap` bytes lie between them."""
+def by_few(
+    queries: Array, rows: Array, *, offset: int = 0, gap: int = 0, asks_sums: bool = True
+) -> tuple[Array, Array, Array]:
+    """Scores, sums of squares and (of int8, if asked for) sums of rows as they lie; `gap` bytes lie between them."""
     n_queries, n_rows, dimension = len(queries), len(rows), rows.shape[1]
     kind = "f32" if rows.dtype == np.float32 else "i8"
     padded = np.full((n_rows, rows.itemsize * dimension + gap), 0x77, np.uint8)
@@ -75,7 +77,9 @@ def by_few(queries: Array, rows: Array, *, offset: int = 0, gap: int = 0) -> tup
     squares = np.full(n_rows + 1, 12345, np.float64 if kind == "f32" else np.int32)
     sums = np.full(n_rows + 1, 12345, np.int32)
     flip = () if kind == "f32" else (0x80 if rows.dtype == np.uint8 else 0,)
-    of_rows = [ffi.from_buffer(values) for values in ([squares] if kind == "f32" else [sums, squares])]
+    of_rows = [ffi.from_buffer(squares)]
+    if kind == "i8":
+        of_rows.insert(0, ffi.from_buffer(sums) if asks_sums else ffi.NULL)
     assert getattr(lib, f"ec_dot_{kind}_few")(
         pointer(at_offset(queries, offset)), n_queries, pointer(at_offset(padded, offset)), padded.shape[1],
         n_rows, dimension, *flip, pointer(prepared), ffi.from_buffer(scores), *of_rows,
@@ -106,6 +110,7 @@ def check_i8(queries: Array, rows: Array, *, offset: int = 0, gap: int = 0) -> N
         np.testing.assert_array_equal(scores, expected[:n])
         np.testing.assert_array_equal(few_sums, sums)
         np.testing.assert_array_equal(few_squares, squares)
+    np.testing.assert_array_equal(by_few(queries[:1], rows, offset=offset, gap=gap, asks_sums=False)[1], squares)
     np.testing.assert_array_equal(by_rows("ec_sum_i8", rows, np.int32, offset=offset), sums)
     np.testing.assert_array_equal(by_rows("ec_sumsq_i8", rows, np.int32, offset=offset), squares)
 
@@ -133,7 +138,7 @@ def check_f32(queries: Array, rows: Array, *, offset: int = 0, gap: int = 0) -> 
         np.testing.assert_array_equal(squares, by_rows("ec_sumsq_f32", rows, np.float64))
 
 
-@each("dimension", [*DIMENSIONS, 2099])
+@each("dimension", [*DIMENSIONS, 2099, 4099])
 def test_i8_dimensions(isa: str, dimension: int) -> None:
     rng = np.random.default_rng(dimension)
     check_i8(codes(rng, (7, dimension)), codes(rng, (37, dimension)))
