@@ -41,65 +41,71 @@ static int are_fit(const uint8_t *chunk, const ec_number_index *index, const see
            _mm256_testc_si256(seen->all_u8x32, first_u64x4) && _mm256_testz_si256(seen->any_u8x32, before_u64x4);
 }
 
-/* A number is at least `total` units of 10^-13, and below total + 1 of them, or `total` where all its digits are read. Its
- * bounds are multiplied by 10^-13 less and more some units in the last place, which are more than what the products are
- * rounded by. Where both round to the same float, so does the number. */
-EC_INLINE int32_t convert(const uint8_t *chunk, ec_number_index *index, float *out, int dense) {
+EC_INLINE void see(seen_numbers *seen, __m256i starts_u64x4) {
     const __m256i point_u64x4 = _mm256_set1_epi64x(-1 ^ (0xff ^ '.') << 16); /* -1 is no character */
-    __m256d less = _mm256_set1_pd(1e-13 * (1 - 0x1p-50)), more = _mm256_set1_pd(1e-13 * (1 + 0x1p-50));
-    const uint8_t *starts = chunk + index->gap, *kept = EC_KEPT + EC_LONGEST + index->gap;
-    int32_t count = index->count, wide_left = 1 + count / MOST_WIDE, wide_points = 0;
-    int64_t before = index->before;
-    seen_numbers seen = {_mm256_set1_epi8(-1), _mm256_setzero_si256(), _mm256_setzero_si256()}, complete = seen;
-    for (int32_t i = 0; i < 8; i++) index->end[count + i] = index->end[count - 1];
-    if (dense && !ec_note_exponents(chunk, index)) return -1;
-    for (int32_t i = 0; i < count; i += 4) {
-        const uint8_t *text[4], *kept_of[4];
-        for (int j = 0; j < 4; j++) {
-            int64_t first = before + (starts[before] == '-');
-            text[j] = starts + first - 1;
-            kept_of[j] = kept + (first - (dense ? index->point[i + j] : index->end[i + j]));
-            before = index->end[i + j];
-        }
-        __m256i even_u8x32 = ec_keep_two_avx2(text, kept_of, 0), odd_u8x32 = ec_keep_two_avx2(text, kept_of, 1);
-        __m256i starts_u64x4 = _mm256_unpacklo_epi64(even_u8x32, odd_u8x32);
-        __m256d total_f64x4 = ec_join_quads_avx2(read_two(even_u8x32), read_two(odd_u8x32));
-        __m256d sign_f64x4 = ec_signs_avx2(starts_u64x4);
-        if (i + 4 > count) complete = seen;
-        seen.all_u8x32 = _mm256_and_si256(seen.all_u8x32, starts_u64x4);
-        seen.any_u8x32 = _mm256_or_si256(seen.any_u8x32, starts_u64x4);
-        seen.points_u64x4 = _mm256_add_epi64(seen.points_u64x4, _mm256_cmpeq_epi8(starts_u64x4, point_u64x4));
-        /* of a digit behind the first the bit of 16 */
-        const uint32_t wide = (uint32_t)_mm256_movemask_pd(_mm256_castsi256_pd(_mm256_slli_epi64(starts_u64x4, 43)));
-        uint32_t alone = wide;
-        __m256d small_f64x4 =
-            sign_f64x4; /* of no normal floats, and what may be beyond float32, all bits: not a number */
-        if (dense) {
-            const __m256d powers_f64x4 = ec_powers_avx2(index, i);
-            less = _mm256_mul_pd(powers_f64x4, _mm256_set1_pd(1 - 0x1p-50));
-            more = _mm256_mul_pd(powers_f64x4, _mm256_set1_pd(1 + 0x1p-50));
-            small_f64x4 = _mm256_cmp_pd(_mm256_mul_pd(total_f64x4, less), _mm256_set1_pd(0x1p-126), _CMP_LT_OQ);
-        }
-        __m256d low_f64x4 = _mm256_or_pd(_mm256_mul_pd(total_f64x4, less), sign_f64x4);
-        __m256d high_f64x4 = _mm256_or_pd(_mm256_fmadd_pd(total_f64x4, more, more), sign_f64x4);
-        if (dense) high_f64x4 = _mm256_or_pd(high_f64x4, small_f64x4);
-        __m128 value_f32x4 = _mm256_cvtpd_ps(low_f64x4);
-        uint32_t unsure = (uint32_t)_mm_movemask_ps(_mm_cmpneq_ps(value_f32x4, _mm256_cvtpd_ps(high_f64x4)));
-        if (EC_UNLIKELY(unsure != 0)) {
-            alone |= ec_still_unsure(index, i, total_f64x4, more, sign_f64x4, value_f32x4);
-            if (dense) alone |= (uint32_t)_mm256_movemask_pd(small_f64x4);
-        }
-        alone &= ec_store_some_f32x4(out + i, value_f32x4, count - i);
-        if (EC_UNLIKELY(alone != 0)) {
-            for (uint32_t left = wide & alone; left != 0 && i + 4 <= count; left &= left - 1, wide_left--)
-                wide_points += ec_has_point(chunk, index, i + ec_trailing_zeros_u64(left));
-            if (wide_left < 0) return -1;
-            count = ec_numbers_in_doubt(ec_alone_avx2, chunk, index, i, alone, count, out); /* ends the loop if less */
-        }
+    seen->all_u8x32 = _mm256_and_si256(seen->all_u8x32, starts_u64x4);
+    seen->any_u8x32 = _mm256_or_si256(seen->any_u8x32, starts_u64x4);
+    seen->points_u64x4 = _mm256_add_epi64(seen->points_u64x4, _mm256_cmpeq_epi8(starts_u64x4, point_u64x4));
+}
+
+/* Those of four numbers with more digits before their points than one: of the second byte behind the first the bit of 16. */
+EC_INLINE uint32_t wide_of(__m256i starts_u64x4) {
+    return (uint32_t)_mm256_movemask_pd(_mm256_castsi256_pd(_mm256_slli_epi64(starts_u64x4, 43)));
+}
+
+/* The nearest floats of four numbers, the next of a chunk. A number is `total` units of 10^-13 or, where digits behind those
+ * are not read, at least that and below total + 1. These bounds are multiplied by 10^-13 less and more some units in the
+ * last place, which are more than what the products are rounded by. Where both round to the same float, so does the number;
+ * the others are *alone, and so are what is wide and, of a dense chunk, what may be no normal float. */
+EC_INLINE __m128 round_four(ec_four_numbers four, __m256i starts_u64x4, int dense, const ec_number_index *index,
+                            int32_t i, uint32_t *alone) {
+    __m256d total_f64x4 = ec_join_quads_avx2(read_two(four.even_u8x32), read_two(four.odd_u8x32));
+    __m256d sign_f64x4 = ec_signs_avx2(starts_u64x4);
+    __m256d less_f64x4 = _mm256_set1_pd(1e-13 * (1 - 0x1p-50)), more_f64x4 = _mm256_set1_pd(1e-13 * (1 + 0x1p-50));
+    if (dense) {
+        const __m256d powers_f64x4 = ec_powers_avx2(index, i);
+        less_f64x4 = _mm256_mul_pd(powers_f64x4, _mm256_set1_pd(1 - 0x1p-50));
+        more_f64x4 = _mm256_mul_pd(powers_f64x4, _mm256_set1_pd(1 + 0x1p-50));
     }
-    count = ec_numbers_with_exponents(ec_alone_avx2, chunk, index, count, out);
-    if (index->count % 4 == 0) complete = seen;
-    return count == index->count && are_fit(chunk, index, &complete, index->count & -4, wide_points) ? count : -1;
+    __m256d beyond_f64x4 = _mm256_and_pd(ec_are_cut_avx2(four), more_f64x4);
+    __m256d low_f64x4 = _mm256_mul_pd(total_f64x4, less_f64x4);
+    __m256d high_f64x4 = _mm256_or_pd(_mm256_fmadd_pd(total_f64x4, more_f64x4, beyond_f64x4), sign_f64x4);
+    if (dense) /* where all bits are set, that is not a number */
+        high_f64x4 = _mm256_or_pd(high_f64x4, _mm256_cmp_pd(low_f64x4, _mm256_set1_pd(0x1p-126), _CMP_LT_OQ));
+    __m128 value_f32x4 = _mm256_cvtpd_ps(_mm256_or_pd(low_f64x4, sign_f64x4));
+    *alone = (uint32_t)_mm_movemask_ps(_mm_cmpneq_ps(value_f32x4, _mm256_cvtpd_ps(high_f64x4))) | wide_of(starts_u64x4);
+    return value_f32x4;
+}
+
+EC_INLINE int32_t convert(const uint8_t *chunk, ec_number_index *index, float *out, int dense) {
+    const uint8_t *starts = chunk + index->gap, *start = starts + index->before;
+    const uint8_t *kept = EC_KEPT + EC_LONGEST + index->gap;
+    const uint16_t *digits_end = dense ? index->point : index->end;
+    const int32_t count = index->count;
+    int32_t wide_left = 1 + count / MOST_WIDE, wide_points = 0, i = 0;
+    uint32_t alone;
+    seen_numbers seen = {_mm256_set1_epi8(-1), _mm256_setzero_si256(), _mm256_setzero_si256()};
+    for (int32_t k = 0; k < 8; k++) index->end[count + k] = index->end[count - 1];
+    if (dense && !ec_note_exponents(chunk, index)) return -1;
+    for (; i + 4 <= count; i += 4) {
+        ec_four_numbers four = ec_load_four_avx2(&start, starts, index->end + i, digits_end + i, kept);
+        __m256i starts_u64x4 = _mm256_unpacklo_epi64(four.even_u8x32, four.odd_u8x32);
+        see(&seen, starts_u64x4);
+        _mm_storeu_ps(out + i, round_four(four, starts_u64x4, dense, index, i, &alone));
+        if (EC_LIKELY(alone == 0)) continue;
+        for (uint32_t wide = wide_of(starts_u64x4); wide != 0; wide &= wide - 1, wide_left--)
+            wide_points += ec_has_point(chunk, index, i + ec_trailing_zeros_u64(wide));
+        if (wide_left < 0 || ec_numbers_in_doubt(ec_alone_avx2, chunk, index, i, alone, count, out) < count) return -1;
+    }
+    if (i < count) {
+        ec_four_numbers four = ec_load_four_avx2(&start, starts, index->end + i, digits_end + i, kept);
+        __m256i starts_u64x4 = _mm256_unpacklo_epi64(four.even_u8x32, four.odd_u8x32);
+        __m128 value_f32x4 = round_four(four, starts_u64x4, dense, index, i, &alone);
+        alone &= ec_store_some_f32x4(out + i, value_f32x4, count - i);
+        if (ec_numbers_in_doubt(ec_alone_avx2, chunk, index, i, alone, count, out) < count) return -1;
+    }
+    if (ec_numbers_with_exponents(ec_alone_avx2, chunk, index, count, out) < count) return -1;
+    return are_fit(chunk, index, &seen, i, wide_points) ? count : -1;
 }
 
 int32_t ec_convert_single_avx2(const uint8_t *chunk, ec_number_index *index, float *out) {

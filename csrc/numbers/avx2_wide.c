@@ -52,64 +52,65 @@ EC_INLINE __m256d powers_of(__m256i bytes_u64x4) {
     return _mm256_castsi256_pd(_mm256_slli_epi64(_mm256_permutevar8x32_epi32(upper_u32x8, bytes_u64x4), 32));
 }
 
-int32_t ec_convert_wide_avx2(const uint8_t *chunk, ec_number_index *index, float *out) {
+/* The nearest floats of four numbers: see avx2_single.c, but that the power of ten is that of the digits before the point. */
+EC_INLINE __m128 round_four(ec_four_numbers four, seen_numbers *seen, uint32_t *alone) {
     /* What is less than '0' is the point, or behind the end; moved, the point is not in the first three bytes. */
     const __m256i zero = _mm256_setzero_si256(), digit_u64x4 = _mm256_set1_epi64x(0x3030303030808080);
     const __m256i point_u64x4 = _mm256_set1_epi64x(0x2e2e2e2e2e000000), zero_u64x4 = _mm256_set1_epi64x('0' << 8);
-    const __m256d unit_less = _mm256_set1_pd(1e-14 * (1 - 0x1p-50)), unit_more = _mm256_set1_pd(1e-14 * (1 + 0x1p-50));
-    const uint8_t *starts = chunk + index->gap, *kept = EC_KEPT + EC_LONGEST + index->gap;
-    int32_t count = index->count, alone_left = 1 + count / MOST_ALONE;
-    int64_t before = index->before;
-    seen_numbers seen = {_mm256_set1_epi8(-1), zero, zero, zero}, complete = seen;
-    for (int32_t i = 0; i < 4; i++) index->end[count + i] = index->end[count - 1];
-    for (int32_t i = 0; i < count; i += 4) {
-        const uint8_t *text[4], *kept_of[4];
-        for (int j = 0; j < 4; j++) {
-            int64_t first = before + (starts[before] == '-');
-            text[j] = starts + first - 1;
-            kept_of[j] = kept + (first - index->end[i + j]);
-            before = index->end[i + j];
-        }
-        __m256i even_u8x32 = ec_keep_two_avx2(text, kept_of, 0), odd_u8x32 = ec_keep_two_avx2(text, kept_of, 1);
-        __m256i starts_u64x4 = _mm256_unpacklo_epi64(even_u8x32, odd_u8x32);
-        __m256i moved_u64x4 = _mm256_slli_epi64(starts_u64x4, 8);
-        __m256i ends_u64x4 = _mm256_cmpgt_epi8(digit_u64x4, moved_u64x4);
-        __m256i whole_u64x4 = _mm256_andnot_si256(ends_u64x4, _mm256_add_epi64(ends_u64x4, _mm256_set1_epi64x(-1)));
-        __m256d total_f64x4 =
-            ec_join_quads_avx2(read_two(_mm256_blendv_epi8(even_u8x32, _mm256_slli_epi64(even_u8x32, 8),
-                                                           _mm256_unpacklo_epi64(whole_u64x4, zero))),
-                               read_two(_mm256_blendv_epi8(odd_u8x32, _mm256_slli_epi64(odd_u8x32, 8),
-                                                           _mm256_unpackhi_epi64(whole_u64x4, zero))));
-        __m256d sign_f64x4 = ec_signs_avx2(starts_u64x4);
-        __m256i bytes_u64x4 = _mm256_sad_epu8(_mm256_and_si256(whole_u64x4, _mm256_set1_epi8(1)), zero);
-        __m256d powers_f64x4 = powers_of(bytes_u64x4);
-        if (i + 4 > count) complete = seen;
-        seen.all_u8x32 = _mm256_and_si256(seen.all_u8x32, starts_u64x4);
-        seen.any_u8x32 = _mm256_or_si256(seen.any_u8x32, starts_u64x4);
-        seen.zeros_u8x32 =
-            _mm256_or_si256(seen.zeros_u8x32, _mm256_and_si256(_mm256_cmpeq_epi8(starts_u64x4, zero_u64x4),
-                                                               _mm256_srli_epi64(starts_u64x4, 8)));
-        __m256i moved_over_u64x4 = _mm256_sub_epi64(whole_u64x4, _mm256_set1_epi64x(-1)); /* 1 in the byte behind */
-        __m256i points_u64x4 = _mm256_and_si256(_mm256_cmpeq_epi8(moved_u64x4, point_u64x4), moved_over_u64x4);
-        seen.points_u64x4 = _mm256_add_epi64(seen.points_u64x4, _mm256_sad_epu8(points_u64x4, zero));
+    __m256i starts_u64x4 = _mm256_unpacklo_epi64(four.even_u8x32, four.odd_u8x32);
+    __m256i moved_u64x4 = _mm256_slli_epi64(starts_u64x4, 8);
+    __m256i ends_u64x4 = _mm256_cmpgt_epi8(digit_u64x4, moved_u64x4);
+    __m256i whole_u64x4 = _mm256_andnot_si256(ends_u64x4, _mm256_add_epi64(ends_u64x4, _mm256_set1_epi64x(-1)));
+    __m256d total_f64x4 =
+        ec_join_quads_avx2(read_two(_mm256_blendv_epi8(four.even_u8x32, _mm256_slli_epi64(four.even_u8x32, 8),
+                                                       _mm256_unpacklo_epi64(whole_u64x4, zero))),
+                           read_two(_mm256_blendv_epi8(four.odd_u8x32, _mm256_slli_epi64(four.odd_u8x32, 8),
+                                                       _mm256_unpackhi_epi64(whole_u64x4, zero))));
+    __m256d sign_f64x4 = ec_signs_avx2(starts_u64x4);
+    __m256i bytes_u64x4 = _mm256_sad_epu8(_mm256_and_si256(whole_u64x4, _mm256_set1_epi8(1)), zero);
+    __m256d powers_f64x4 = powers_of(bytes_u64x4);
+    seen->all_u8x32 = _mm256_and_si256(seen->all_u8x32, starts_u64x4);
+    seen->any_u8x32 = _mm256_or_si256(seen->any_u8x32, starts_u64x4);
+    seen->zeros_u8x32 = _mm256_or_si256(seen->zeros_u8x32, _mm256_and_si256(_mm256_cmpeq_epi8(starts_u64x4, zero_u64x4),
+                                                                            _mm256_srli_epi64(starts_u64x4, 8)));
+    __m256i moved_over_u64x4 = _mm256_sub_epi64(whole_u64x4, _mm256_set1_epi64x(-1)); /* 1 in the byte behind */
+    __m256i points_u64x4 = _mm256_and_si256(_mm256_cmpeq_epi8(moved_u64x4, point_u64x4), moved_over_u64x4);
+    seen->points_u64x4 = _mm256_add_epi64(seen->points_u64x4, _mm256_sad_epu8(points_u64x4, zero));
 
-        __m256d less_f64x4 = _mm256_mul_pd(powers_f64x4, unit_less),
-                more_f64x4 = _mm256_mul_pd(powers_f64x4, unit_more);
-        __m256d low_f64x4 = _mm256_or_pd(_mm256_mul_pd(total_f64x4, less_f64x4), sign_f64x4);
-        __m256d high_f64x4 = _mm256_or_pd(_mm256_fmadd_pd(total_f64x4, more_f64x4, more_f64x4), sign_f64x4);
-        __m128 value_f32x4 = _mm256_cvtpd_ps(low_f64x4);
-        uint32_t alone = (uint32_t)_mm_movemask_ps(_mm_cmpneq_ps(value_f32x4, _mm256_cvtpd_ps(high_f64x4)));
-        if (EC_UNLIKELY(alone != 0))
-            alone = ec_still_unsure(index, i, total_f64x4, more_f64x4, sign_f64x4, value_f32x4);
-        alone &= ec_store_some_f32x4(out + i, value_f32x4, count - i);
-        if (EC_UNLIKELY(alone != 0)) {
-            if ((alone_left -= (int32_t)_mm_popcnt_u32(alone)) < 0) return -1;
-            count = ec_numbers_in_doubt(ec_alone_avx2, chunk, index, i, alone, count, out); /* ends the loop if less */
-        }
+    __m256d less_f64x4 = _mm256_mul_pd(powers_f64x4, _mm256_set1_pd(1e-14 * (1 - 0x1p-50)));
+    __m256d more_f64x4 = _mm256_mul_pd(powers_f64x4, _mm256_set1_pd(1e-14 * (1 + 0x1p-50)));
+    __m256d beyond_f64x4 = _mm256_and_pd(ec_are_cut_avx2(four), more_f64x4);
+    __m128 low_f32x4 = _mm256_cvtpd_ps(_mm256_or_pd(_mm256_mul_pd(total_f64x4, less_f64x4), sign_f64x4));
+    __m128 high_f32x4 =
+        _mm256_cvtpd_ps(_mm256_or_pd(_mm256_fmadd_pd(total_f64x4, more_f64x4, beyond_f64x4), sign_f64x4));
+    *alone = (uint32_t)_mm_movemask_ps(_mm_cmpneq_ps(low_f32x4, high_f32x4));
+    return low_f32x4;
+}
+
+int32_t ec_convert_wide_avx2(const uint8_t *chunk, ec_number_index *index, float *out) {
+    const __m256i zero = _mm256_setzero_si256();
+    const uint8_t *starts = chunk + index->gap, *start = starts + index->before;
+    const uint8_t *kept = EC_KEPT + EC_LONGEST + index->gap;
+    const int32_t count = index->count;
+    int32_t alone_left = 1 + count / MOST_ALONE, i = 0;
+    uint32_t alone;
+    seen_numbers seen = {_mm256_set1_epi8(-1), zero, zero, zero}, rest = seen;
+    for (int32_t k = 0; k < 4; k++) index->end[count + k] = index->end[count - 1];
+    for (; i + 4 <= count; i += 4) {
+        ec_four_numbers four = ec_load_four_avx2(&start, starts, index->end + i, index->end + i, kept);
+        _mm_storeu_ps(out + i, round_four(four, &seen, &alone));
+        if (EC_LIKELY(alone == 0)) continue;
+        if ((alone_left -= (int32_t)_mm_popcnt_u32(alone)) < 0) return -1;
+        if (ec_numbers_in_doubt(ec_alone_avx2, chunk, index, i, alone, count, out) < count) return -1;
     }
-    count = ec_numbers_with_exponents(ec_alone_avx2, chunk, index, count, out);
-    if (index->count % 4 == 0) complete = seen;
-    return count == index->count && are_fit(chunk, index, &complete, index->count & -4) ? count : -1;
+    if (i < count) {
+        ec_four_numbers four = ec_load_four_avx2(&start, starts, index->end + i, index->end + i, kept);
+        __m128 value_f32x4 = round_four(four, &rest, &alone);
+        alone &= ec_store_some_f32x4(out + i, value_f32x4, count - i);
+        if (ec_numbers_in_doubt(ec_alone_avx2, chunk, index, i, alone, count, out) < count) return -1;
+    }
+    if (ec_numbers_with_exponents(ec_alone_avx2, chunk, index, count, out) < count) return -1;
+    return are_fit(chunk, index, &seen, i) ? count : -1;
 }
 
 EC_TARGET_END
