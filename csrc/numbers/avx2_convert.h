@@ -36,13 +36,20 @@ typedef struct {
     __m256i even_u8x32, odd_u8x32;
 } ec_four_numbers;
 
+/* What is less than this may stand where a number begins, but does not belong to its digits: '-'. It is read from memory
+ * because compilers then compare and add the carry, where with a constant they take twice as many instructions. */
+EC_INLINE uint8_t ec_beyond_signs(void) {
+    static const volatile uint8_t beyond = '.';
+    return beyond;
+}
+
 /* Loads four numbers, of which the first begins at *start; what is next begins `starts` behind its end. Where exponents are
  * noted, digits end before a number does. */
 EC_INLINE ec_four_numbers ec_load_four_avx2(const uint8_t **start, const uint8_t *starts, const uint16_t *end,
-                                            const uint16_t *digits_end, const uint8_t *kept) {
+                                            const uint16_t *digits_end, const uint8_t *kept, uint8_t beyond_signs) {
     const uint8_t *text[4], *kept_of[4];
     for (int j = 0; j < 4; j++) {
-        const uint8_t *first = *start + (**start == '-');
+        const uint8_t *first = *start + (**start < beyond_signs);
         text[j] = first - 1;
         kept_of[j] = kept + (first - (starts + digits_end[j]));
         *start = starts + end[j];
@@ -73,7 +80,7 @@ EC_INLINE __m256d ec_signs_avx2(__m256i starts_u64x4) {
 
 EC_INLINE int32_t ec_first_of(const uint8_t *chunk, const ec_number_index *index, int32_t i) {
     int32_t start = (i > 0 ? index->end[i - 1] : index->before) + index->gap;
-    return start + (chunk[start] == '-');
+    return start + (chunk[start] < '.');
 }
 
 static EC_NOINLINE int ec_alone_avx2(const uint8_t *chunk, const ec_number_index *index, int32_t i, float *out) {

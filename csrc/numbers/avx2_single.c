@@ -84,11 +84,12 @@ EC_INLINE int32_t convert(const uint8_t *chunk, ec_number_index *index, float *o
     const int32_t count = index->count;
     int32_t wide_left = 1 + count / MOST_WIDE, wide_points = 0, i = 0;
     uint32_t alone;
+    const uint8_t beyond_signs = ec_beyond_signs();
     seen_numbers seen = {_mm256_set1_epi8(-1), _mm256_setzero_si256(), _mm256_setzero_si256()};
     for (int32_t k = 0; k < 8; k++) index->end[count + k] = index->end[count - 1];
     if (dense && !ec_note_exponents(chunk, index)) return -1;
     for (; i + 4 <= count; i += 4) {
-        ec_four_numbers four = ec_load_four_avx2(&start, starts, index->end + i, digits_end + i, kept);
+        ec_four_numbers four = ec_load_four_avx2(&start, starts, index->end + i, digits_end + i, kept, beyond_signs);
         __m256i starts_u64x4 = _mm256_unpacklo_epi64(four.even_u8x32, four.odd_u8x32);
         see(&seen, starts_u64x4);
         _mm_storeu_ps(out + i, round_four(four, starts_u64x4, dense, index, i, &alone));
@@ -98,7 +99,7 @@ EC_INLINE int32_t convert(const uint8_t *chunk, ec_number_index *index, float *o
         if (wide_left < 0 || ec_numbers_in_doubt(ec_alone_avx2, chunk, index, i, alone, count, out) < count) return -1;
     }
     if (i < count) {
-        ec_four_numbers four = ec_load_four_avx2(&start, starts, index->end + i, digits_end + i, kept);
+        ec_four_numbers four = ec_load_four_avx2(&start, starts, index->end + i, digits_end + i, kept, beyond_signs);
         __m256i starts_u64x4 = _mm256_unpacklo_epi64(four.even_u8x32, four.odd_u8x32);
         __m128 value_f32x4 = round_four(four, starts_u64x4, dense, index, i, &alone);
         alone &= ec_store_some_f32x4(out + i, value_f32x4, count - i);
