@@ -1,6 +1,6 @@
 /* Where the numbers of a chunk end, with AVX2, for the second passes of avx2_single.c and avx2_wide.c: but commas are
  * looked for, and that of two bytes side by side the second may stand behind the first. */
-#include "avx2.h"
+#include "avx2_integers.h"
 #include "pairs.h"
 
 #if defined(EC_X86_64)
@@ -170,18 +170,33 @@ EC_INLINE int has_wide(ec_block_u8x64 block) {
     return (((digits & ~(behind << 1 | 1)) << 1) & digits) != 0;
 }
 
+/* The integers of a chunk, all of which end at commas. */
+static int index_small(const uint8_t *chunk, int64_t length, ec_number_index *index) {
+    index->count = 0;
+    for (int64_t at = 0; at < length; at += BLOCK)
+        index->count += (int32_t)_mm_popcnt_u64(ec_equal_avx2(ec_block_avx2(chunk + at), ','));
+    index->sound = 1;
+    return index->count > 0;
+}
+
 int ec_index_ends_avx2(const uint8_t *chunk, int64_t length, ec_number_index *index) {
     const int64_t sample = length < SAMPLE * BLOCK ? length / BLOCK : SAMPLE;
     int64_t commas = 0, most = 1, exponents = 0;
+    ec_integer_carry carry = {0, 0, 0, 0, 0};
     index->wide = 0;
+    index->small = 1;
     for (int64_t i = 0; i < sample; i++) {
         const ec_block_u8x64 block = ec_block_avx2(chunk + i * BLOCK);
-        const int64_t count = _mm_popcnt_u64(ec_equal_avx2(block, ','));
+        const uint64_t comma = ec_equal_avx2(block, ',');
+        const int64_t count = _mm_popcnt_u64(comma);
+        uint64_t negative;
         commas += count;
         most = most < count ? count : most;
         exponents += _mm_popcnt_u64(e_of(block));
         index->wide |= has_wide(block);
+        index->small = index->small && ec_judge_integers_avx2(block, comma, 0, &carry, &negative) == 0;
     }
+    if (index->small) return index_small(chunk, length, index);
     if (!ec_index_gap(chunk, length, index)) return 0;
     const int32_t pairs = (int32_t)(most < 2 * MOST_PAIRS ? (most + 1) / 2 : MOST_PAIRS);
     const int spaced = index->gap != 1 || index->before != -1;
