@@ -183,6 +183,7 @@ int ec_index_ends_avx2(const uint8_t *chunk, int64_t length, ec_number_index *in
     const int64_t sample = length < SAMPLE * BLOCK ? length / BLOCK : SAMPLE;
     int64_t commas = 0, most = 1, exponents = 0;
     ec_integer_carry carry = {0, 0, 0, 0, 0};
+    uint64_t not_three = 0, not_four = 0;
     index->wide = 0;
     index->small = 1;
     for (int64_t i = 0; i < sample; i++) {
@@ -194,12 +195,15 @@ int ec_index_ends_avx2(const uint8_t *chunk, int64_t length, ec_number_index *in
         most = most < count ? count : most;
         exponents += _mm_popcnt_u64(e_of(block));
         index->wide |= has_wide(block);
+        not_three |= (e_of(block) << 3 ^ comma) & ~7ull;
+        not_four |= (e_of(block) << 4 ^ comma) & ~15ull;
         index->small = index->small && ec_judge_integers_avx2(block, comma, 0, &carry, &negative) == 0;
     }
     if (index->small) return index_small(chunk, length, index);
     if (!ec_index_gap(chunk, length, index)) return 0;
     const int32_t pairs = (int32_t)(most < 2 * MOST_PAIRS ? (most + 1) / 2 : MOST_PAIRS);
     const int spaced = index->gap != 1 || index->before != -1;
+    index->alike = not_four == 0 ? 4 : not_three == 0 ? 3 : 0;
     if (exponents * EC_DENSE > commas)
         return spaced ? index_ends(chunk, length, index, pairs, 1, 1) : index_ends(chunk, length, index, pairs, 0, 1);
     return spaced ? index_ends(chunk, length, index, pairs, 1, 0) : index_ends(chunk, length, index, pairs, 0, 0);

@@ -35,6 +35,7 @@ typedef struct {
     int32_t wide, small;
     /* whether many of them have exponents, which the second pass notes, `point` then being where digits end */
     int32_t dense;
+    int32_t alike;     /* bytes of an exponent, with its 'e', where all seem to have as many; AVX2 alone asks */
     int32_t exponents; /* where it is, as many as it has to find at their ends */
     int32_t points;    /* in all of them, as many as it has to find behind first digits */
 } ec_number_index;

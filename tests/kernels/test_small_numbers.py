@@ -1,5 +1,5 @@
-"""Integers of up to three digits where floats are wanted, which the vector tiers may read like codes: the same floats, and
-the same refusals as on the plainest tier."""
+"""Integers of up to three digits where floats are wanted, which the vector tiers may read like codes: the same floats,
+and the same refusals as on the plainest tier."""
 
 from __future__ import annotations
 
