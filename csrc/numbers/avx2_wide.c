@@ -52,25 +52,27 @@ EC_INLINE __m256i read_two(__m256i moved_u8x32) {
 /* What is seen of the numbers of a chunk, each at the byte before its first digit, to be judged at its end. */
 typedef struct {
     __m256i any_u8x32;    /* bits that the bytes have in any number */
-    __m256i zeros_u8x32;  /* at its first digit the bits of the second, in any that begins with 0 */
+    __m256i zeros_u32x8;  /* all bits, if any number begins with a 0 before another digit */
     __m256i points_u64x4; /* the sum of 255 for each that has a point */
 } seen_numbers;
 
 /* Whether all numbers are as they should be: those that were seen, and the others, from i on. A number has no more than one
  * point where those that come first in theirs are all that there are. */
-static int are_fit(const uint8_t *chunk, const ec_number_index *index, const seen_numbers *seen, int32_t i) {
+static int are_fit(const uint8_t *chunk, const ec_number_index *index, seen_numbers seen, int32_t i) {
     const int32_t rest = ec_count_points(chunk, index, i);
-    const __m256i first_u64x4 = _mm256_set1_epi64x(0x1000), before_u64x4 = _mm256_set1_epi64x(0x10);
-    return rest >= 0 && ec_sum_avx2(seen->points_u64x4) / 255 + rest == index->points &&
-           _mm256_testz_si256(seen->any_u8x32, before_u64x4) && _mm256_testz_si256(seen->zeros_u8x32, first_u64x4);
+    return rest >= 0 && ec_sum_avx2(seen.points_u64x4) / 255 + rest == index->points &&
+           _mm256_testz_si256(seen.any_u8x32, _mm256_set1_epi64x(0x10)) &&
+           _mm256_testz_si256(seen.zeros_u32x8, seen.zeros_u32x8);
 }
 
+/* Digits differ in the bit of 16 from all that may stand behind a first one. */
 EC_INLINE void see(seen_numbers *seen, __m256i starts_u64x4, __m256i moved_u64x4) {
-    const __m256i zero_u64x4 = _mm256_set1_epi64x('0' << 8), point_u64x4 = _mm256_set1_epi64x(-1 ^ (0xff ^ '.'));
+    const __m256i two_u64x4 = _mm256_set1_epi64x(0x10ff00),
+                  zero_u64x4 = _mm256_set1_epi64x((int64_t)0xffffffff00103000);
+    const __m256i point_u64x4 = _mm256_set1_epi64x(-1 ^ (0xff ^ '.'));
+    const __m256i zeros_u32x8 = _mm256_cmpeq_epi32(_mm256_and_si256(starts_u64x4, two_u64x4), zero_u64x4);
     seen->any_u8x32 = _mm256_or_si256(seen->any_u8x32, starts_u64x4);
-    __m256i second_u64x4 = _mm256_srli_epi64(starts_u64x4, 8);
-    __m256i zeros_u8x32 = _mm256_and_si256(_mm256_cmpeq_epi8(starts_u64x4, zero_u64x4), second_u64x4);
-    seen->zeros_u8x32 = _mm256_or_si256(seen->zeros_u8x32, zeros_u8x32);
+    seen->zeros_u32x8 = _mm256_or_si256(seen->zeros_u32x8, zeros_u32x8);
     seen->points_u64x4 = _mm256_add_epi64(seen->points_u64x4, _mm256_cmpeq_epi8(moved_u64x4, point_u64x4));
 }
 
@@ -102,31 +104,38 @@ EC_INLINE __m128 round_four(ec_four_numbers four, seen_numbers *seen, uint32_t *
     return low_f32x4;
 }
 
+/* Converts those of the numbers i .. i + 3 that are to be alone. Returns 0 where scalar must decide. */
+static EC_NOINLINE int convert_alone(const uint8_t *chunk, const ec_number_index *index, int32_t i, uint32_t alone,
+                                     float *out) {
+    return ec_numbers_in_doubt(ec_alone_avx2, chunk, index, i, alone, index->count, out) == index->count;
+}
+
 int32_t ec_convert_wide_avx2(const uint8_t *chunk, ec_number_index *index, float *out) {
     const __m256i zero = _mm256_setzero_si256();
     const uint8_t *starts = chunk + index->gap, *start = starts + index->before;
     const uint8_t *kept = EC_KEPT + EC_LONGEST + index->gap;
-    const int32_t count = index->count;
-    int32_t alone_left = 1 + count / MOST_ALONE, i = 0;
+    const uint16_t *end = index->end;
+    const int64_t count = index->count;
+    int64_t alone_left = 1 + count / MOST_ALONE, i = 0;
     uint32_t alone;
     const uint8_t beyond_signs = ec_beyond_signs();
     seen_numbers seen = {zero, zero, zero}, rest = seen;
     for (int32_t k = 0; k < 4; k++) index->end[count + k] = index->end[count - 1];
     for (; i + 4 <= count; i += 4) {
-        ec_four_numbers four = ec_load_four_avx2(&start, starts, index->end + i, index->end + i, kept, beyond_signs);
+        ec_four_numbers four = ec_load_four_avx2(&start, starts, end + i, end + i, kept, beyond_signs);
         _mm_storeu_ps(out + i, round_four(four, &seen, &alone));
         if (EC_LIKELY(alone == 0)) continue;
         if ((alone_left -= (int32_t)_mm_popcnt_u32(alone)) < 0) return -1;
-        if (ec_numbers_in_doubt(ec_alone_avx2, chunk, index, i, alone, count, out) < count) return -1;
+        if (!convert_alone(chunk, index, (int32_t)i, alone, out)) return -1;
     }
     if (i < count) {
-        ec_four_numbers four = ec_load_four_avx2(&start, starts, index->end + i, index->end + i, kept, beyond_signs);
+        ec_four_numbers four = ec_load_four_avx2(&start, starts, end + i, end + i, kept, beyond_signs);
         __m128 value_f32x4 = round_four(four, &rest, &alone);
-        alone &= ec_store_some_f32x4(out + i, value_f32x4, count - i);
-        if (ec_numbers_in_doubt(ec_alone_avx2, chunk, index, i, alone, count, out) < count) return -1;
+        alone &= ec_store_some_f32x4(out + i, value_f32x4, (int32_t)(count - i));
+        if (!convert_alone(chunk, index, (int32_t)i, alone, out)) return -1;
     }
-    if (ec_numbers_with_exponents(ec_alone_avx2, chunk, index, count, out) < count) return -1;
-    return are_fit(chunk, index, &seen, i) ? count : -1;
+    if (ec_numbers_with_exponents(ec_alone_avx2, chunk, index, index->count, out) < count) return -1;
+    return are_fit(chunk, index, seen, (int32_t)i) ? index->count : -1;
 }
 
 EC_TARGET_END
