@@ -182,7 +182,7 @@ static int index_small(const uint8_t *chunk, int64_t length, ec_number_index *in
 int ec_index_ends_avx2(const uint8_t *chunk, int64_t length, ec_number_index *index) {
     const int64_t sample = length < SAMPLE * BLOCK ? length / BLOCK : SAMPLE;
     int64_t commas = 0, most = 1, exponents = 0;
-    ec_integer_carry carry = {0, 0, 0, 0, 0};
+    ec_integer_carry carry = {0, 0, 0, 0, 0, 0};
     uint64_t not_three = 0, not_four = 0;
     index->wide = 0;
     index->small = 1;
@@ -190,14 +190,14 @@ int ec_index_ends_avx2(const uint8_t *chunk, int64_t length, ec_number_index *in
         const ec_block_u8x64 block = ec_block_avx2(chunk + i * BLOCK);
         const uint64_t comma = ec_equal_avx2(block, ',');
         const int64_t count = _mm_popcnt_u64(comma);
-        uint64_t negative;
+        uint64_t negative, minus_zeros;
         commas += count;
         most = most < count ? count : most;
         exponents += _mm_popcnt_u64(e_of(block));
         index->wide |= has_wide(block);
         not_three |= (e_of(block) << 3 ^ comma) & ~7ull;
         not_four |= (e_of(block) << 4 ^ comma) & ~15ull;
-        index->small = index->small && ec_judge_integers_avx2(block, comma, 0, &carry, &negative) == 0;
+        index->small = index->small && ec_judge_integers_avx2(block, comma, &carry, &negative, &minus_zeros) == 0;
     }
     if (index->small) return index_small(chunk, length, index);
     if (!ec_index_gap(chunk, length, index)) return 0;

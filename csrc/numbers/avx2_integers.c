@@ -102,8 +102,8 @@ EC_INLINE int read_block(const uint8_t *text, const digit_tables *tables, int32_
     ec_block_u8x64 block = ec_block_avx2(text), values;
     __m256i low_commas = _mm256_cmpeq_epi8(block.low_u8x32, comma_u8x32);
     __m256i high_commas = _mm256_cmpeq_epi8(block.high_u8x32, comma_u8x32);
-    uint64_t commas = ec_join_avx2(low_commas, high_commas), negative;
-    uint64_t bad = ec_judge_integers_avx2(block, commas, 1, &state->carry, &negative);
+    uint64_t commas = ec_join_avx2(low_commas, high_commas), negative, minus_zeros;
+    uint64_t bad = ec_judge_integers_avx2(block, commas, &state->carry, &negative, &minus_zeros);
     bad |= values_of(text, tables, negative, type, commas, &values);
     int64_t count = (int64_t)_mm_popcnt_u64(commas), room = state->room - state->written;
     if (EC_UNLIKELY(bad != 0) || EC_UNLIKELY(count > room)) return 0;
@@ -149,7 +149,7 @@ static EC_NOINLINE int read_copy(const uint8_t *text, int64_t n, int64_t at, int
  * one, or n where the text ends there. */
 EC_INLINE int64_t read_plain(const uint8_t *text, int64_t n, int64_t *next, uint8_t *out, int64_t room, int32_t type) {
     const digit_tables tables = tables_of(type);
-    reading state = {{0, 0, 0, 0, 0}, out, 0, room};
+    reading state = {{0, 0, 0, 0, 0, 0}, out, 0, room};
     int64_t at = 1;
     if (read_copy(text, n, at, type, &state)) {
         reading within = state;

@@ -11,7 +11,7 @@ EC_TARGET_AVX2
 
 /* What one block hands to the next. */
 typedef struct {
-    uint64_t digits, minuses, leading_zeros, twos, negative;
+    uint64_t digits, minuses, leading_zeros, twos, negative, minus_zero;
 } ec_integer_carry;
 
 EC_INLINE __m256i ec_load_avx2(const uint8_t *text) { return _mm256_loadu_si256((const __m256i *)text); }
@@ -24,10 +24,10 @@ EC_INLINE __m256i ec_spread_avx2(uint32_t bits) {
     return _mm256_cmpeq_epi8(_mm256_and_si256(bytes_u8x32, bit_of), bit_of);
 }
 
-/* Returns the bytes of a block that are not plain, "-0" among them where it is no number; `negative` are the bytes behind
- * numbers with a '-'. */
-EC_INLINE uint64_t ec_judge_integers_avx2(ec_block_u8x64 block, uint64_t commas, int has_minus_zero,
-                                          ec_integer_carry *carry, uint64_t *negative) {
+/* Returns the bytes of a block that are not plain. `negative` are the bytes behind numbers with a '-', `minus_zeros` the commas
+ * behind "-0". */
+EC_INLINE uint64_t ec_judge_integers_avx2(ec_block_u8x64 block, uint64_t commas, ec_integer_carry *carry,
+                                          uint64_t *negative, uint64_t *minus_zeros) {
     const uint64_t digits = ec_digits_avx2(block);
     const uint64_t minuses = ec_equal_avx2(block, '-'), zeros = ec_equal_avx2(block, '0');
     uint64_t others = ~(digits | minuses | commas);
@@ -38,7 +38,8 @@ EC_INLINE uint64_t ec_judge_integers_avx2(ec_block_u8x64 block, uint64_t commas,
     uint64_t leading_zeros = first & zeros;
     uint64_t bad = others | (end ^ commas) | (behind_minus & ~digits) | (twos & (twos << 2 | carry->twos)) |
                    ((leading_zeros << 1 | carry->leading_zeros) & digits);
-    if (!has_minus_zero) bad |= leading_zeros & behind_minus;
+    const uint64_t zeros_behind_minus = leading_zeros & behind_minus;
+    *minus_zeros = (zeros_behind_minus << 1 | carry->minus_zero) & commas;
     /* Adding the first digits of negative numbers carries to the bytes behind them. */
     uint64_t sum = digits + (first & behind_minus), carried = sum + carry->negative;
     *negative = carried & ~digits;
@@ -46,6 +47,7 @@ EC_INLINE uint64_t ec_judge_integers_avx2(ec_block_u8x64 block, uint64_t commas,
     carry->minuses = minuses >> 63;
     carry->leading_zeros = leading_zeros >> 63;
     carry->twos = twos >> 62;
+    carry->minus_zero = zeros_behind_minus >> 63;
     carry->negative = (uint64_t)(sum < digits) | (uint64_t)(carried < sum);
     return bad;
 }

@@ -41,7 +41,7 @@ EC_INLINE float *write_sixteen(__m256i words_i16x16, uint32_t chosen, float *to)
 int32_t ec_convert_small_avx2(const uint8_t *chunk, ec_number_index *index, float *out) {
     const __m256i comma_u8x32 = _mm256_set1_epi8(','), one_u8x32 = _mm256_set1_epi8(1);
     const int32_t room = index->count;
-    ec_integer_carry carry = {0, 0, 0, 0, 0};
+    ec_integer_carry carry = {0, 0, 0, 0, 0, 0};
     int32_t written = 0;
     for (int64_t at = 0; written < room; at += BLOCK) {
         const uint8_t *text = chunk + at;
@@ -49,8 +49,8 @@ int32_t ec_convert_small_avx2(const uint8_t *chunk, ec_number_index *index, floa
         const __m256i low_commas = _mm256_cmpeq_epi8(block.low_u8x32, comma_u8x32);
         const __m256i high_commas = _mm256_cmpeq_epi8(block.high_u8x32, comma_u8x32);
         const uint64_t commas = ec_join_avx2(low_commas, high_commas);
-        uint64_t negative;
-        if (EC_UNLIKELY(ec_judge_integers_avx2(block, commas, 0, &carry, &negative) != 0)) break;
+        uint64_t negative, minus_zeros;
+        if (EC_UNLIKELY(ec_judge_integers_avx2(block, commas, &carry, &negative, &minus_zeros) != 0)) break;
         if (EC_UNLIKELY(commas == 0)) continue;
         const __m256i low_signs =
             _mm256_or_si256(_mm256_and_si256(low_commas, one_u8x32), ec_spread_avx2((uint32_t)negative));
@@ -61,6 +61,8 @@ int32_t ec_convert_small_avx2(const uint8_t *chunk, ec_number_index *index, floa
         float copy[MOST_IN_BLOCK + AT_ONCE], *to = room - written < MOST_IN_BLOCK + AT_ONCE ? copy : out + written;
         float *next = write_sixteen(words_before(text, low_signs), chosen & 65535, to);
         write_sixteen(words_before(text + 32, high_signs), chosen >> 16, next);
+        for (; EC_UNLIKELY(minus_zeros != 0); minus_zeros &= minus_zeros - 1)
+            to[_mm_popcnt_u64(commas & ((minus_zeros & (0 - minus_zeros)) - 1))] = -0.0f;
         if (to == copy) memcpy(out + written, copy, (size_t)count * sizeof *out);
         written += count;
         index->end[written - 1] = (uint16_t)(at + 63 - (int64_t)_lzcnt_u64(commas));
