@@ -24,9 +24,23 @@ def matrix() -> np.ndarray:
     return (x / np.linalg.norm(x, axis=1, keepdims=True)).astype(np.float32)
 
 
+PRINTED = {
+    "two decimals, zeros among them": ("%.2f", 1),
+    "hundreds with a decimal": ("%.1f", 3200),
+    "integers below a thousand": ("%.0f", 3200),
+    "integers of seven digits": ("%.0f", 1e8),
+    "exponents, eight decimals": ("%.8e", 1),
+    "exponents, one digit": ("%.0e", 1e-3),
+}
+
+
 def float_text(kind: str) -> tuple[np.ndarray, bytes]:
     """Return a matrix and its JSON in one of the ways services write it."""
     x = matrix()
+    if kind in PRINTED:
+        pattern, factor = PRINTED[kind]
+        text = f"[{','.join([pattern % value for value in (x.ravel() * np.float64(factor)).tolist()])}]"
+        return np.array(json.loads(text), np.float32).reshape(x.shape), text.encode()
     if kind == "exact float16":
         x = x.astype(np.float16).astype(np.float32)
     if kind in ("exact float16", "float32 as doubles"):
@@ -35,7 +49,7 @@ def float_text(kind: str) -> tuple[np.ndarray, bytes]:
     return x, compact if kind == "shortest float32" else json.dumps(json.loads(compact)).encode()
 
 
-FLOATS = ("exact float16", "float32 as doubles", "shortest float32", "shortest, a space behind commas")
+FLOATS = ("exact float16", "float32 as doubles", "shortest float32", "shortest, a space behind commas", *PRINTED)
 
 
 @pytest.mark.parametrize("isa", core.available_isas())

@@ -1,7 +1,8 @@
 /* Arrays of floats with AVX2. Of nearly all only the ends of numbers are looked for, in avx2_ends.c: those in which numbers
- * have one digit before their points are converted in avx2_single.c, those in which some have more in avx2_wide.c. What
- * these do not take, as numbers of six digits before the point and more, goes the way of avx512_floats.c: 64 bytes become
- * masks, positions are taken from the masks bit by bit, and four numbers are converted together. */
+ * have one digit before their points are converted in avx2_single.c, those in which some have more in avx2_wide.c; integers
+ * of up to three digits are read in avx2_small.c. What these do not take, as numbers of fourteen digits before the point and
+ * more, goes the way of avx512_floats.c: 64 bytes become masks, positions are taken from the masks bit by bit, and four
+ * numbers are converted together. */
 #include "avx2.h"
 
 #if defined(EC_X86_64)
@@ -114,6 +115,7 @@ static int32_t convert_any(const uint8_t *chunk, ec_number_index *index, float *
 }
 
 static int32_t convert_ends(const uint8_t *chunk, ec_number_index *index, float *out) {
+    if (index->small) return ec_convert_small_avx2(chunk, index, out);
     return index->wide && !index->dense ? ec_convert_wide_avx2(chunk, index, out)
                                         : ec_convert_single_avx2(chunk, index, out);
 }

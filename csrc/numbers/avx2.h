@@ -149,10 +149,12 @@ int64_t ec_integers_format_avx2(const uint8_t *values, int64_t n, int32_t type, 
 uint8_t *ec_integers_format_rest_avx2(const uint8_t *values, int64_t n, int32_t type, uint8_t *text);
 
 /* The first pass for chunks of which only the ends of numbers are noted, and the second ones: where nearly each has one digit
- * before its point, and where others have more. */
+ * before its point, where others have more, and where all are small integers: of these but commas are counted, and the first
+ * block is known to be plain; before one that is not the second pass stops. */
 int ec_index_ends_avx2(const uint8_t *chunk, int64_t length, ec_number_index *index);
 int32_t ec_convert_single_avx2(const uint8_t *chunk, ec_number_index *index, float *out);
 int32_t ec_convert_wide_avx2(const uint8_t *chunk, ec_number_index *index, float *out);
+int32_t ec_convert_small_avx2(const uint8_t *chunk, ec_number_index *index, float *out);
 
 #endif
 #endif

@@ -30,10 +30,34 @@ EC_INLINE __m256i ec_load_two_avx2(const uint8_t *low, const uint8_t *high) {
     return _mm256_inserti128_si256(low_u8x16, _mm_loadu_si128((const __m128i *)high), 1);
 }
 
-/* The text of numbers 0 and 2 of four, or of 1 and 3: whole, and what is kept of it. */
-EC_INLINE __m256i ec_keep_two_avx2(const uint8_t *const text[4], const uint8_t *const kept[4], int first) {
-    return _mm256_and_si256(ec_load_two_avx2(text[first], text[first + 2]),
-                            ec_load_two_avx2(kept[first], kept[first + 2]));
+/* The text of numbers 0 and 2 of four, and of 1 and 3: of each 16 bytes from the one before its first digit on, of which
+ * those from its end on are zero. */
+typedef struct {
+    __m256i even_u8x32, odd_u8x32;
+} ec_four_numbers;
+
+/* What is less than this may stand where a number begins, but does not belong to its digits: '-'. It is read from memory
+ * because compilers then compare and add the carry, where with a constant they take twice as many instructions. */
+EC_INLINE uint8_t ec_beyond_signs(void) {
+    static const volatile uint8_t beyond = '.';
+    return beyond;
+}
+
+/* Loads four numbers, of which the first begins at *start; what is next begins `starts` behind its end. Where exponents are
+ * noted, digits end before a number does. */
+EC_INLINE ec_four_numbers ec_load_four_avx2(const uint8_t **start, const uint8_t *starts, const uint16_t *end,
+                                            const uint16_t *digits_end, const uint8_t *kept, uint8_t beyond_signs) {
+    const uint8_t *text[4], *kept_of[4];
+    for (int j = 0; j < 4; j++) {
+        const uint8_t *first = *start + (**start < beyond_signs);
+        text[j] = first - 1;
+        kept_of[j] = kept + (first - (starts + digits_end[j]));
+        *start = starts + end[j];
+    }
+    ec_four_numbers four = {
+        _mm256_and_si256(ec_load_two_avx2(text[0], text[2]), ec_load_two_avx2(kept_of[0], kept_of[2])),
+        _mm256_and_si256(ec_load_two_avx2(text[1], text[3]), ec_load_two_avx2(kept_of[1], kept_of[3]))};
+    return four;
 }
 
 /* Joins the groups of four digits of numbers 0 and 2, and of 1 and 3, to one integer each. It is below 2^52, so that as the
@@ -56,7 +80,7 @@ EC_INLINE __m256d ec_signs_avx2(__m256i starts_u64x4) {
 
 EC_INLINE int32_t ec_first_of(const uint8_t *chunk, const ec_number_index *index, int32_t i) {
     int32_t start = (i > 0 ? index->end[i - 1] : index->before) + index->gap;
-    return start + (chunk[start] == '-');
+    return start + (chunk[start] < '.');
 }
 
 static EC_NOINLINE int ec_alone_avx2(const uint8_t *chunk, const ec_number_index *index, int32_t i, float *out) {
@@ -89,23 +113,10 @@ EC_INLINE int32_t ec_count_points(const uint8_t *chunk, const ec_number_index *i
     return points;
 }
 
-/* Of the numbers i .. i + 3 those that round to two floats, though of those that are `total` itself, since all their digits
- * were read, not the upper bound counts. Of dense chunks, where these are many, all bounds are so from the beginning. */
-EC_INLINE uint32_t ec_still_unsure(const ec_number_index *index, int32_t i, __m256d total_f64x4, __m256d more_f64x4,
-                                   __m256d sign_f64x4, __m128 low_f32x4) {
-    const uint16_t *end = index->end + i;
-    const __m256i odd_u32x8 = _mm256_setr_epi32(1, 3, 5, 7, 1, 3, 5, 7);
-    __m128i negative = _mm_srai_epi32(
-        _mm256_castsi256_si128(_mm256_permutevar8x32_epi32(_mm256_castpd_si256(sign_f64x4), odd_u32x8)), 31);
-    __m128i before_i32x4 = _mm_cvtepu16_epi32(_mm_loadl_epi64((const __m128i *)(index->end + (i > 0 ? i - 1 : 0))));
-    if (i == 0) before_i32x4 = _mm_insert_epi32(_mm_slli_si128(before_i32x4, 4), index->before, 0);
-    __m128i first_i32x4 = _mm_sub_epi32(_mm_add_epi32(before_i32x4, _mm_set1_epi32(index->gap)), negative);
-    __m128i bytes_i32x4 = _mm_sub_epi32(_mm_cvtepu16_epi32(_mm_loadl_epi64((const __m128i *)end)), first_i32x4);
-    __m256i is_cut = _mm256_cvtepi32_epi64(_mm_cmpgt_epi32(bytes_i32x4, _mm_set1_epi32(EC_DIGITS_BYTES)));
-    __m256d high_f64x4 =
-        _mm256_fmadd_pd(total_f64x4, more_f64x4, _mm256_and_pd(_mm256_castsi256_pd(is_cut), more_f64x4));
-    __m128 high_f32x4 = _mm256_cvtpd_ps(_mm256_or_pd(high_f64x4, sign_f64x4));
-    return (uint32_t)_mm_movemask_ps(_mm_cmpneq_ps(low_f32x4, high_f32x4));
+/* Of each number all bits where it has more digits than were read, or just as many bytes as are. */
+EC_INLINE __m256d ec_are_cut_avx2(ec_four_numbers four) {
+    const __m256i last_u64x4 = _mm256_unpackhi_epi64(four.even_u8x32, four.odd_u8x32);
+    return _mm256_castsi256_pd(_mm256_cmpgt_epi64(last_u64x4, _mm256_set1_epi64x(0x00ffffffffffffff)));
 }
 
 EC_TARGET_END

@@ -1,6 +1,6 @@
 /* Where the numbers of a chunk end, with AVX2, for the second passes of avx2_single.c and avx2_wide.c: but commas are
  * looked for, and that of two bytes side by side the second may stand behind the first. */
-#include "avx2.h"
+#include "avx2_integers.h"
 #include "pairs.h"
 
 #if defined(EC_X86_64)
@@ -11,6 +11,8 @@ EC_TARGET_AVX2
 EC_INLINE __m256i place_of(__m256i text_u8x32) {
     return _mm256_min_epu8(_mm256_sub_epi8(text_u8x32, _mm256_set1_epi8('+')), _mm256_set1_epi8(15));
 }
+
+enum { MOST_PAIRS = 9 }; /* of ends in a block that are written in any case */
 
 #define TEN(x) x, x, x, x, x, x, x, x, x, x
 
@@ -39,16 +41,33 @@ EC_INLINE __m256i barred_of(const uint8_t *text, __m256i text_u8x32, int spaced,
     return _mm256_and_si256(kind_u8x32, behind_u8x32);
 }
 
-/* Writes where numbers end, in steps of `step`: a step too many takes less than a branch that cannot be foreseen. */
-EC_INLINE int32_t store_ends(uint16_t *to, uint64_t ends, uint32_t base, int step) {
-    int32_t count = (int32_t)_mm_popcnt_u64(ends), i = 0;
-    do {
-        for (int j = 0; j < step; j++) { /* 64 if no bit is left; the next block overwrites these */
-            to[i + j] = (uint16_t)(base + (uint32_t)_tzcnt_u64(ends));
-            ends &= ends - 1;
-        }
-        i += step;
-    } while (EC_UNLIKELY(i < count));
+EC_INLINE uint64_t store_two(uint16_t *to, uint64_t ends, uint32_t base) {
+    to[0] = (uint16_t)(base + (uint32_t)_tzcnt_u64(ends)); /* 64 if no bit is left; the next block overwrites these */
+    ends = _blsr_u64(ends);
+    to[1] = (uint16_t)(base + (uint32_t)_tzcnt_u64(ends));
+    return _blsr_u64(ends);
+}
+
+/* Writes where numbers end, so many pairs in any case: a pair too many takes less than a branch that cannot be foreseen.
+ * Where they are too few, there will be one more from here on. */
+EC_INLINE int32_t store_ends(uint16_t *to, uint64_t ends, uint32_t base, int32_t *pairs) {
+    const int32_t count = (int32_t)_mm_popcnt_u64(ends);
+    uint16_t *p = to + 2 * *pairs;
+    switch (*pairs) {
+    default: ends = store_two(p - 18, ends, base); /* fall through */
+    case 8: ends = store_two(p - 16, ends, base);  /* fall through */
+    case 7: ends = store_two(p - 14, ends, base);  /* fall through */
+    case 6: ends = store_two(p - 12, ends, base);  /* fall through */
+    case 5: ends = store_two(p - 10, ends, base);  /* fall through */
+    case 4: ends = store_two(p - 8, ends, base);   /* fall through */
+    case 3: ends = store_two(p - 6, ends, base);   /* fall through */
+    case 2: ends = store_two(p - 4, ends, base);   /* fall through */
+    case 1: ends = store_two(p - 2, ends, base);
+    }
+    if (EC_UNLIKELY(ends != 0)) {
+        if (*pairs < MOST_PAIRS) *pairs += 1;
+        for (; ends != 0; p += 2) ends = store_two(p, ends, base);
+    }
     return count;
 }
 
@@ -94,7 +113,7 @@ EC_INLINE uint64_t exponents_of(const uint8_t *text, ec_block_u8x64 block, uint6
 /* Notes where the numbers of a chunk end, and how many points they have. Of two bytes side by side it checks whether the
  * second may stand behind the first; the second pass checks the rest. Stops before a block that is not plain, but if the
  * numbers end there notes those. */
-EC_INLINE int index_ends(const uint8_t *chunk, int64_t length, ec_number_index *index, int spaced, int step,
+EC_INLINE int index_ends(const uint8_t *chunk, int64_t length, ec_number_index *index, int32_t pairs, int spaced,
                          int dense) {
     const __m256i point_u8x32 = _mm256_set1_epi8('.');
     __m256i points_u8x32 = _mm256_setzero_si256(), exponents_u8x32 = points_u8x32;
@@ -126,7 +145,7 @@ EC_INLINE int index_ends(const uint8_t *chunk, int64_t length, ec_number_index *
             if (!dense) ec_index_exponents(index, exponents, end, ended);
         }
         if (EC_UNLIKELY(end == 0)) break; /* the number may be too long */
-        ended += store_ends(index->end + ended, end, (uint32_t)(at & -BLOCK), step);
+        ended += store_ends(index->end + ended, end, (uint32_t)(at & -BLOCK), &pairs);
         if (EC_UNLIKELY(!index->sound)) break;
         points_u8x32 = _mm256_sub_epi8(points_u8x32, _mm256_cmpeq_epi8(block.low_u8x32, point_u8x32));
         points_u8x32 = _mm256_sub_epi8(points_u8x32, _mm256_cmpeq_epi8(block.high_u8x32, point_u8x32));
@@ -151,22 +170,43 @@ EC_INLINE int has_wide(ec_block_u8x64 block) {
     return (((digits & ~(behind << 1 | 1)) << 1) & digits) != 0;
 }
 
+/* The integers of a chunk, all of which end at commas. */
+static int index_small(const uint8_t *chunk, int64_t length, ec_number_index *index) {
+    index->count = 0;
+    for (int64_t at = 0; at < length; at += BLOCK)
+        index->count += (int32_t)_mm_popcnt_u64(ec_equal_avx2(ec_block_avx2(chunk + at), ','));
+    index->sound = 1;
+    return index->count > 0;
+}
+
 int ec_index_ends_avx2(const uint8_t *chunk, int64_t length, ec_number_index *index) {
     const int64_t sample = length < SAMPLE * BLOCK ? length / BLOCK : SAMPLE;
-    int64_t commas = 0, exponents = 0;
+    int64_t commas = 0, most = 1, exponents = 0;
+    ec_integer_carry carry = {0, 0, 0, 0, 0, 0};
+    uint64_t not_three = 0, not_four = 0;
     index->wide = 0;
+    index->small = 1;
     for (int64_t i = 0; i < sample; i++) {
         const ec_block_u8x64 block = ec_block_avx2(chunk + i * BLOCK);
-        commas += _mm_popcnt_u64(ec_equal_avx2(block, ','));
+        const uint64_t comma = ec_equal_avx2(block, ',');
+        const int64_t count = _mm_popcnt_u64(comma);
+        uint64_t negative, minus_zeros;
+        commas += count;
+        most = most < count ? count : most;
         exponents += _mm_popcnt_u64(e_of(block));
         index->wide |= has_wide(block);
+        not_three |= (e_of(block) << 3 ^ comma) & ~7ull;
+        not_four |= (e_of(block) << 4 ^ comma) & ~15ull;
+        index->small = index->small && ec_judge_integers_avx2(block, comma, &carry, &negative, &minus_zeros) == 0;
     }
+    if (index->small) return index_small(chunk, length, index);
     if (!ec_index_gap(chunk, length, index)) return 0;
-    const int few = commas * 2 <= 7 * sample, spaced = index->gap != 1 || index->before != -1;
+    const int32_t pairs = (int32_t)(most < 2 * MOST_PAIRS ? (most + 1) / 2 : MOST_PAIRS);
+    const int spaced = index->gap != 1 || index->before != -1;
+    index->alike = not_four == 0 ? 4 : not_three == 0 ? 3 : 0;
     if (exponents * EC_DENSE > commas)
-        return spaced ? index_ends(chunk, length, index, 1, 6, 1) : index_ends(chunk, length, index, 0, 6, 1);
-    if (!spaced) return few ? index_ends(chunk, length, index, 0, 4, 0) : index_ends(chunk, length, index, 0, 6, 0);
-    return few ? index_ends(chunk, length, index, 1, 4, 0) : index_ends(chunk, length, index, 1, 6, 0);
+        return spaced ? index_ends(chunk, length, index, pairs, 1, 1) : index_ends(chunk, length, index, pairs, 0, 1);
+    return spaced ? index_ends(chunk, length, index, pairs, 1, 0) : index_ends(chunk, length, index, pairs, 0, 0);
 }
 
 EC_TARGET_END

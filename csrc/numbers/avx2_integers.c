@@ -8,7 +8,7 @@
  *     value     .  . 12 . .  . 45 . 6  .
  *     pairs        .   12    .   -45   6     the chosen ones are brought together
  */
-#include "avx2.h"
+#include "avx2_integers.h"
 #include "compact.h"
 
 #if defined(EC_X86_64)
@@ -16,16 +16,6 @@
 EC_TARGET_AVX2
 
 enum { BEFORE = 3 }; /* bytes before a block that are read with it */
-
-/* Spreads 32 bits to bytes of all ones or none. */
-EC_INLINE __m256i spread(uint32_t bits) {
-    const __m256i byte_of = _mm256_setr_epi64x(0, 0x0101010101010101, 0x0202020202020202, 0x0303030303030303);
-    const __m256i bit_of = _mm256_set1_epi64x((int64_t)0x8040201008040201);
-    __m256i bytes_u8x32 = _mm256_shuffle_epi8(_mm256_set1_epi32((int32_t)bits), byte_of);
-    return _mm256_cmpeq_epi8(_mm256_and_si256(bytes_u8x32, bit_of), bit_of);
-}
-
-EC_INLINE __m256i load(const uint8_t *text) { return _mm256_loadu_si256((const __m256i *)text); }
 
 EC_INLINE __m256i table_of(int zero, int one, int two, int more) {
     char c = (char)more;
@@ -50,10 +40,10 @@ EC_INLINE digit_tables tables_of(int32_t type) {
 
 /* The values of the digits before each of 32 bytes, and whether they are in excess. */
 EC_INLINE __m256i values_before(const uint8_t *text, const digit_tables *tables, uint32_t *excess) {
-    __m256i ones_u8x32 = _mm256_and_si256(load(text - 1), _mm256_set1_epi8(15));
-    __m256i tens_text_u8x32 = load(text - 2);
+    __m256i ones_u8x32 = _mm256_and_si256(ec_load_avx2(text - 1), _mm256_set1_epi8(15));
+    __m256i tens_text_u8x32 = ec_load_avx2(text - 2);
     /* What is no digit becomes 0 here: the lower half of a tab is that of a 9. */
-    __m256i hundreds_text_u8x32 = _mm256_subs_epu8(load(text - 3), _mm256_set1_epi8('0'));
+    __m256i hundreds_text_u8x32 = _mm256_subs_epu8(ec_load_avx2(text - 3), _mm256_set1_epi8('0'));
     __m256i has_tens = _mm256_cmpgt_epi8(tens_text_u8x32, _mm256_set1_epi8('0' - 1));
     __m256i tens_u8x32 = _mm256_and_si256(has_tens, _mm256_shuffle_epi8(tables->tens_u8x32, tens_text_u8x32));
     __m256i low_u8x32 = _mm256_add_epi8(ones_u8x32, tens_u8x32);
@@ -100,7 +90,7 @@ EC_INLINE __m256i narrow(__m256i words_u8x32) { return _mm256_permute4x64_epi64(
 
 /* What one block hands to the next, and the output. */
 typedef struct {
-    uint64_t digits, minuses, leading_zeros, twos, negative;
+    ec_integer_carry carry;
     uint8_t *out;
     int64_t written, room;
 } reading;
@@ -112,19 +102,8 @@ EC_INLINE int read_block(const uint8_t *text, const digit_tables *tables, int32_
     ec_block_u8x64 block = ec_block_avx2(text), values;
     __m256i low_commas = _mm256_cmpeq_epi8(block.low_u8x32, comma_u8x32);
     __m256i high_commas = _mm256_cmpeq_epi8(block.high_u8x32, comma_u8x32);
-    uint64_t commas = ec_join_avx2(low_commas, high_commas), digits = ec_digits_avx2(block);
-    uint64_t minuses = ec_equal_avx2(block, '-'), zeros = ec_equal_avx2(block, '0');
-    uint64_t others = ~(digits | minuses | commas);
-    if (EC_UNLIKELY(others != 0)) others &= ~ec_spaces_avx2(block);
-
-    uint64_t before = digits << 1 | state->digits, behind_minus = minuses << 1 | state->minuses;
-    uint64_t first = digits & ~before, end = before & ~digits, twos = digits & before;
-    uint64_t leading_zeros = first & zeros;
-    uint64_t bad = others | (end ^ commas) | (behind_minus & ~digits) | (twos & (twos << 2 | state->twos)) |
-                   ((leading_zeros << 1 | state->leading_zeros) & digits);
-    /* Adding the first digits of negative numbers carries to the bytes behind them. */
-    uint64_t sum = digits + (first & behind_minus), carried = sum + state->negative;
-    uint64_t negative = carried & ~digits;
+    uint64_t commas = ec_join_avx2(low_commas, high_commas), negative, minus_zeros;
+    uint64_t bad = ec_judge_integers_avx2(block, commas, &state->carry, &negative, &minus_zeros);
     bad |= values_of(text, tables, negative, type, commas, &values);
     int64_t count = (int64_t)_mm_popcnt_u64(commas), room = state->room - state->written;
     if (EC_UNLIKELY(bad != 0) || EC_UNLIKELY(count > room)) return 0;
@@ -132,16 +111,15 @@ EC_INLINE int read_block(const uint8_t *text, const digit_tables *tables, int32_
     __m256i low_ones = _mm256_and_si256(low_commas, _mm256_set1_epi8(1));
     __m256i high_ones = _mm256_and_si256(high_commas, _mm256_set1_epi8(1)), values_u8x32;
     if (type == EC_INT8) {
-        low_ones = _mm256_or_si256(low_ones, spread((uint32_t)negative));
-        high_ones = _mm256_or_si256(high_ones, spread((uint32_t)(negative >> 32)));
+        low_ones = _mm256_or_si256(low_ones, ec_spread_avx2((uint32_t)negative));
+        high_ones = _mm256_or_si256(high_ones, ec_spread_avx2((uint32_t)(negative >> 32)));
         values_u8x32 = _mm256_packs_epi16(_mm256_maddubs_epi16(values.low_u8x32, low_ones),
                                           _mm256_maddubs_epi16(values.high_u8x32, high_ones));
     } else {
         values_u8x32 = _mm256_packus_epi16(_mm256_maddubs_epi16(values.low_u8x32, low_ones),
                                            _mm256_maddubs_epi16(values.high_u8x32, high_ones));
     }
-    __m256i unchosen = _mm256_cmpeq_epi8(narrow(_mm256_packs_epi16(low_commas, high_commas)), _mm256_setzero_si256());
-    uint32_t chosen = ~(uint32_t)_mm256_movemask_epi8(unchosen);
+    const uint32_t chosen = ec_pairs_avx2(low_commas, high_commas);
     uint8_t *out = state->out + state->written;
     if (EC_LIKELY(room >= BLOCK / 2)) {
         pack(narrow(values_u8x32), chosen, out);
@@ -151,11 +129,6 @@ EC_INLINE int read_block(const uint8_t *text, const digit_tables *tables, int32_
         if (count > 0) memcpy(out, packed, (size_t)count); /* there may be no buffer where there is no room */
     }
     state->written += count;
-    state->digits = digits >> 63;
-    state->minuses = minuses >> 63;
-    state->leading_zeros = leading_zeros >> 63;
-    state->twos = twos >> 62;
-    state->negative = (uint64_t)(sum < digits) | (uint64_t)(carried < sum);
     return 1;
 }
 
@@ -176,7 +149,7 @@ static EC_NOINLINE int read_copy(const uint8_t *text, int64_t n, int64_t at, int
  * one, or n where the text ends there. */
 EC_INLINE int64_t read_plain(const uint8_t *text, int64_t n, int64_t *next, uint8_t *out, int64_t room, int32_t type) {
     const digit_tables tables = tables_of(type);
-    reading state = {0, 0, 0, 0, 0, out, 0, room};
+    reading state = {{0, 0, 0, 0, 0, 0}, out, 0, room};
     int64_t at = 1;
     if (read_copy(text, n, at, type, &state)) {
         reading within = state;
@@ -198,13 +171,14 @@ EC_INLINE int64_t read_plain(const uint8_t *text, int64_t n, int64_t *next, uint
 /* ---- text with points ---- */
 
 EC_INLINE __m256i has_four_digits(const uint8_t *text) {
-    __m256i lower = _mm256_and_si256(ec_is_digit_avx2(load(text - 1)), ec_is_digit_avx2(load(text - 2)));
-    return _mm256_and_si256(lower,
-                            _mm256_and_si256(ec_is_digit_avx2(load(text - 3)), ec_is_digit_avx2(load(text - 4))));
+    __m256i lower =
+        _mm256_and_si256(ec_is_digit_avx2(ec_load_avx2(text - 1)), ec_is_digit_avx2(ec_load_avx2(text - 2)));
+    return _mm256_and_si256(
+        lower, _mm256_and_si256(ec_is_digit_avx2(ec_load_avx2(text - 3)), ec_is_digit_avx2(ec_load_avx2(text - 4))));
 }
 
 EC_INLINE __m256i negate(__m256i values_u8x32, uint32_t negative) {
-    __m256i signs_u8x32 = spread(negative);
+    __m256i signs_u8x32 = ec_spread_avx2(negative);
     return _mm256_sub_epi8(_mm256_xor_si256(values_u8x32, signs_u8x32), signs_u8x32);
 }
 

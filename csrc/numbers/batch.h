@@ -30,9 +30,12 @@ typedef struct {
     int32_t sound; /* whether the whole chunk is plain */
     /* where only the ends are noted, a number begins `gap` behind the one before it, the first behind `before` */
     int32_t gap, before;
-    int32_t wide; /* whether some have more digits before their points than one; AVX2 alone asks */
+    /* whether some have more digits before their points than one, and all seem to be integers of three at most; AVX2 alone
+     * asks */
+    int32_t wide, small;
     /* whether many of them have exponents, which the second pass notes, `point` then being where digits end */
     int32_t dense;
+    int32_t alike;     /* bytes of an exponent, with its 'e', where all seem to have as many; AVX2 alone asks */
     int32_t exponents; /* where it is, as many as it has to find at their ends */
     int32_t points;    /* in all of them, as many as it has to find behind first digits */
 } ec_number_index;

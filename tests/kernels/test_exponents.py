@@ -164,3 +164,40 @@ def test_beyond_float32_is_named_alike() -> None:
         for text in ("3.4028236e38", "-9.9e38", *(far if at == 7 else ("1e39", "1e308"))):
             reason = same_on_every_tier(f"[{','.join([*texts[:at], text, *texts[at:]])}]".encode(), np.float32)[0]
             assert isinstance(reason, str)
+
+
+ALIKE = {"two digits": range(-26, 27), "one digit": range(-9, 10)}
+
+
+def alike(form: str, exponent: int) -> str:
+    sign = "-" if exponent < 0 else "+"
+    return f"e{sign}{abs(exponent):02d}" if form == "two digits" else f"e{sign}{abs(exponent)}"
+
+
+@pytest.mark.parametrize("form", ALIKE)
+@pytest.mark.parametrize("space", SPACES)
+def test_exponents_of_as_many_bytes_each(isa: str, form: str, space: str) -> None:
+    """All that there are of that form, of digits that are all read, that are not, and that are zeros."""
+    rng = np.random.default_rng(53)
+    digits = ["1", "-9.9", "0", "-0", "0.0", "0.0000000000001", "-0.00000000000001", "4.00000000000000000001"]
+    digits += [
+        f"{value:.{places}f}" for value, places in zip(rng.uniform(-9.9, 9.9, 40), [*range(20)] * 2, strict=True)
+    ]
+    texts = [some + alike(form, exponent) for some in digits for exponent in ALIKE[form]]
+    texts = rng.permutation(texts).tolist()
+    wanted = np.array([nearest_float32(text) for text in texts])
+    for first in range(4):  # in each place among those that are converted together
+        found = parse_floats(f"[{(',' + space).join(texts[first:])}]".encode())
+        np.testing.assert_array_equal(found.view(np.uint32), wanted[first:].view(np.uint32))
+
+
+@pytest.mark.parametrize(
+    "odd", ["1E-05", "1e-005", "1e-5", "1e5", "15", "1.5", "1e-0/", "1/5e-05", "1e5e-05", "1e-99", "-1e+39"]
+)
+def test_one_exponent_that_is_not_like_the_others(odd: str) -> None:
+    """Behind those that tell how a chunk is read."""
+    for form in ALIKE:
+        texts = [f"{i % 10}.{i:03d}{alike(form, i % 9 - 4)}" for i in range(700)]
+        for place in (0, 40, 301, 302, 303, 304, 699):
+            changed = [*texts[:place], odd, *texts[place + 1 :]]
+            same_on_every_tier(f"[{','.join(changed)}]".encode(), np.float32)

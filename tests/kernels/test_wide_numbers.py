@@ -23,7 +23,7 @@ def check(texts: list[str], space: str = "") -> None:
 def test_every_count_of_digits(isa: str, space: str) -> None:
     """Before the point and behind it, in groups of one count, and with numbers of other counts between them."""
     rng = np.random.default_rng(61)
-    for whole in range(1, 9):
+    for whole in range(1, 17):
         texts = []
         for digits in range(24):
             for sign in ("", "-"):
