@@ -180,22 +180,25 @@ class PrincipalScheme:
         return bits_of(self.allocation, self.chain, self.deviations)
 
     @cached_property
-    def _met_by_places(self) -> list[tuple[NDArray[np.int64], Floats]]:
-        """Of each place in a row a direction that its bit counts for, and the weight, (places, 1); then further ones.
+    def _met_by_places(self) -> tuple[NDArray[np.int32], Floats]:
+        """Of each place in a row the directions that its bit counts for, among those there are, and the weights.
 
-        Weights are 0 where a place has no further directions.
+        Both are (most directions of a place, places); weights are 0 where a place has fewer.
         """
         count = native.GROUP * self._own_bytes
-        found, taken = list[tuple[NDArray[np.int64], Floats]](), np.zeros(count, np.int64)
+        columns = np.zeros(len(self.deviations), np.int32)
+        columns[self._there] = np.arange(len(self._there))
+        found, taken = list[tuple[NDArray[np.int32], Floats]](), np.zeros(count, np.int64)
         for bits in self._bits:
             for nth in np.unique(taken[bits.places]).tolist():
                 if nth == len(found):
-                    found.append((np.zeros(count, np.int64), np.zeros((count, 1), np.float32)))
+                    found.append((np.zeros(count, np.int32), np.zeros(count, np.float32)))
                 some = np.flatnonzero(taken[bits.places] == nth)
-                found[nth][0][bits.places[some]] = some
-                found[nth][1][bits.places[some], 0] = bits.weights[some]
+                found[nth][0][bits.places[some]] = columns[some]
+                found[nth][1][bits.places[some]] = bits.weights[some]
             taken[bits.places] += 1
-        return found
+        sources, weights = zip(*found, strict=True)
+        return np.stack(sources), np.stack(weights)
 
     def __getstate__(self) -> dict[str, Any]:
         return {field.name: getattr(self, field.name) for field in fields(self)}  # addresses are of a process
@@ -255,12 +258,7 @@ class PrincipalScheme:
 
     def for_planes(self, rests: Floats) -> Floats:
         """Return queries (m, dimension) as they meet the planes, float32 (m, 8 * row_bytes)."""
-        # Directions by queries: so what is gathered are whole lines of memory.
-        along = np.ascontiguousarray(self.turn_queries(rests).T)
-        met = np.zeros((native.GROUP * self._own_bytes, len(rests)), np.float32)
-        for sources, weights in self._met_by_places:
-            met += np.take(along, sources, axis=0, mode="clip") * weights
-        values = np.ascontiguousarray(met.T)
+        values = native.meet(*self._met_by_places, self._turned(rests))
         if not len(self.copies):
             return values
         times = 1 + np.bincount(self.copies, minlength=self._own_bytes)
@@ -278,12 +276,16 @@ class PrincipalScheme:
 
     def turn_queries(self, x: Floats) -> Floats:
         """Return queries along the directions, (m, 8 * groups); each the same, whatever others there are."""
-        turned = self._query_coder.turn(np.ascontiguousarray(x), len(self._there))
+        turned = self._turned(x)
         if len(self._there) == len(self.deviations):
             return turned
         along = np.zeros((len(x), len(self.deviations)), np.float32)
         along[:, self._there] = turned
         return along
+
+    def _turned(self, x: Floats) -> Floats:
+        """Return queries along the directions there are, (m, directions)."""
+        return self._query_coder.turn(np.ascontiguousarray(x), len(self._there))
 
     def values_of(self, planes: Planes) -> Floats:
         """Return what planes stand for along the directions, float32 (n, 8 * groups)."""
