@@ -10,8 +10,8 @@ typedef struct {
 } measures;
 
 /* Brings a query to length 1, in `rest`, and takes its share of the center off: of the r-th row. */
-static void take_share(const char *query, int64_t dimension, const void *center, double square, double most,
-                       char *rest, int64_t r, const measures *to) {
+static void take_share(const char *query, int64_t dimension, const void *center, double square, double most, char *rest,
+                       int64_t r, const measures *to) {
     const double inverse = to->lengths[r] > 0 ? 1 / to->lengths[r] : 1; /* finite: no length is below 2^-149 */
     for (int64_t i = 0; i < dimension; i++) ec_store_f32_at(rest, i, (float)(ec_load_f32_at(query, i) * inverse));
     to->shares[r] = to->along[r] = 0;

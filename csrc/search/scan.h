@@ -51,12 +51,13 @@ typedef struct {
     int64_t stride;
     const uint8_t *codes; /* the rows before decoding, from which sums and lengths are counted */
     int64_t codes_stride;
-    const uint8_t *mask;       /* bit 0 is row `first`; NULL for all */
-    int counted;               /* whether scan->sums and sumsq, or of float32 rows scan->squares, are set already */
-    const ec_segment *segment; /* of its rows; NULL where there is a selection */
-    const ec_segment *last;    /* the same, or, where the block straddles segments, that of its last rows */
-    const ec_segment *jump;    /* where the next rows are at the beginning of another segment, that one; else NULL */
-    const uint8_t *ahead;      /* the next rows, which are to be brought into the cache meanwhile */
+    const uint8_t *mask;          /* bit 0 is row `first`; NULL for all */
+    int counted;                  /* whether scan->sums and sumsq, or of float32 rows scan->squares, are set already */
+    const float *scales, *biases; /* the rows' own, where costs are made of these as they are stored; else NULL */
+    const ec_segment *segment;    /* of its rows; NULL where there is a selection */
+    const ec_segment *last;       /* the same, or, where the block straddles segments, that of its last rows */
+    const ec_segment *jump;       /* where the next rows are at the beginning of another segment, that one; else NULL */
+    const uint8_t *ahead;         /* the next rows, which are to be brought into the cache meanwhile */
     int64_t ahead_bytes;
 } ec_block;
 
@@ -84,9 +85,10 @@ int ec_block_fetch(const ec_scan *scan, const int64_t *selection, ec_block *bloc
 /* Decodes the block's codes to floats where the kernel takes floats. */
 void ec_block_decode(const ec_scan *scan, ec_block *block);
 
-/* Computes the terms of the block's rows. Best called after the kernels have
- * brought the rows into the cache, which prefetch as they read. */
-void ec_block_terms(const ec_scan *scan, const int64_t *selection, const ec_block *block);
+/* Computes the terms of the block's rows in scan->mul and scan->bias, or, unless they are `wanted` there, sets
+ * block->scales and block->biases where that is all there is to say. Best called after the kernels have brought the rows
+ * into the cache, which prefetch as they read. */
+void ec_block_terms(const ec_scan *scan, const int64_t *selection, ec_block *block, int wanted);
 
 /* Squared lengths of n rows, as args->lengths says; where `counted`, from the sums that are in `sums` and `sumsq`
  * already. */
