@@ -223,6 +223,19 @@ static int64_t keep_screened(const ec_scan *scan, ec_sink *to, int64_t query, in
     return bad;
 }
 
+/* Sets the limits of raw scores for a block whose rows have scales and biases of their own. */
+static void set_block_limits(const ec_scan *scan, const ec_sink *to, int64_t first_query, int64_t n_queries,
+                             ec_block *block) {
+    const int asks = block->scales && (to->range || block->first / ROWS_OF_ONE >= scan->args->k);
+    const int known = asks && ec_block_extent(block);
+    for (int64_t slot = 0; slot < n_queries; slot++) {
+        scan->near_limits[slot] = INT32_MIN;
+        if (!known) continue;
+        const ec_finish f = finish_of(scan, first_query + slot);
+        scan->near_limits[slot] = ec_scan_block_limit(&f, block, scan->limits_f32[slot]);
+    }
+}
+
 int64_t ec_meet(const ec_scan *scan, ec_sink *to, int64_t first_query, int64_t n_queries, const int64_t *selection,
                 ec_block *block) {
     const ec_search_args *args = scan->args;
@@ -243,6 +256,8 @@ int64_t ec_meet(const ec_scan *scan, ec_sink *to, int64_t first_query, int64_t n
         ec_scan_pack(scan, block);
     }
     ec_block_terms(scan, selection, block, screened);
+    if (!screened && !by_rows && ec_scan_has_block_limits(scan))
+        set_block_limits(scan, to, first_query, n_queries, block);
     if (screened) ec_screen_terms(scan, block);
     /* prefetch the next block meanwhile, a share of it with each group of queries, so that memory is never idle */
     const int64_t ahead_bytes = block->ahead_bytes;
