@@ -172,8 +172,9 @@ class PrincipalScheme:
 
     @cached_property
     def _there(self) -> NDArray[np.int64]:
-        """Which directions there are: others of the last groups are zeros, mixed with those of as many bits."""
-        return np.flatnonzero(self.directions.any(axis=0))
+        """Which directions there are, one at least: others of the last groups are zeros, amid those of as many bits."""
+        found = np.flatnonzero(self.directions.any(axis=0))
+        return found if len(found) else np.zeros(1, np.int64)
 
     @cached_property
     def _bits(self) -> list[BitsOf]:
