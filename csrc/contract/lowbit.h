@@ -71,4 +71,14 @@ ec_result ec_lowbit_encode_f32(const ec_lowbit_scheme *scheme, int64_t rows, con
 ec_result ec_lowbit_turn_f32(const ec_lowbit_scheme *scheme, ec_array values, int64_t rows, void *scratch,
                              int64_t scratch_bytes, void *turned, int64_t turned_count);
 
+/* What float queries q, (rows, dimension), become before they are turned:
+ *
+ *     e = q / |q|, or 0      share = <e, c> / |c|^2, within -most .. most      rest = e - share c
+ *
+ * with a center c, (dimension,), or none. `rests` is float32 (rows, dimension), and `kept` double (4, rows): the |q|, the
+ * shares, rounded to float32, the <e, c> and the lengths of the rests. EC_NOT_FINITE for a query that is not, `consumed`
+ * the offset of its first element; EC_BAD_ARGUMENT where an array is too short. */
+ec_result ec_lowbit_rests_f32(ec_array queries, int64_t rows, int64_t dimension, ec_array center, double most,
+                              void *rests, void *kept);
+
 #endif

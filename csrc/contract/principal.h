@@ -55,4 +55,13 @@ ec_result ec_principal_encode_f32(const ec_principal_scheme *scheme, int64_t row
 ec_result ec_principal_squares(const ec_principal_scheme *scheme, ec_array values, ec_array packed, int64_t rows,
                                void *squares, int64_t capacity);
 
+/* What queries count at each place of a row, float32 (rows, places): the sum over m < `sources` of
+ *
+ *     weights[m][place] * turned[source[m][place]]
+ *
+ * `source` is int32 (sources, places), `weights` float32 of that shape, and `turned` (rows, columns) the queries along
+ * the directions. EC_BAD_ARGUMENT where an array is too short, or a source is no column. */
+ec_result ec_principal_meet_f32(ec_array source, ec_array weights, int64_t sources, int64_t places, ec_array turned,
+                                int64_t rows, int64_t columns, void *met);
+
 #endif

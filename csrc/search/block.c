@@ -150,7 +150,19 @@ static const float *scales_of(const ec_scan *scan, const int64_t *selection, con
     return known_of(scan->args, offsetof(ec_segment, row_scales), 1.0f, selection, block, scan->scales);
 }
 
-void ec_block_terms(const ec_scan *scan, const int64_t *selection, const ec_block *block) {
+/* Sets block->scales, and block->biases, which may be zeros, where kernels may read them as far as they read terms. */
+static int take_stored(const ec_scan *scan, const int64_t *selection, ec_block *block) {
+    const ec_search_args *args = scan->args;
+    if (selection || block->n % EC_WHOLE_ROWS) return 0;
+    const void *scales = value_of(args, offsetof(ec_segment, row_scales), 4, selection, block, 0);
+    const void *biases = value_of(args, offsetof(ec_segment, row_biases), 4, selection, block, 0);
+    if (!scales || (!biases && args->sum_weight != 0)) return 0;
+    block->scales = scales;
+    block->biases = biases ? biases : scan->add; /* zeros, where no sums are added to scores */
+    return 1;
+}
+
+void ec_block_terms(const ec_scan *scan, const int64_t *selection, ec_block *block, int wanted) {
     const ec_search_args *args = scan->args;
     int64_t n = block->n;
     if (args->metric == EC_COST_JACCARD) {
@@ -169,7 +181,8 @@ void ec_block_terms(const ec_scan *scan, const int64_t *selection, const ec_bloc
     } else if (args->metric == EC_COST_L2) {
         fill_squares(scan, selection, block);
         ec_active.l2_terms(scales_of(scan, selection, block), scan->squares, n, scan->mul, scan->bias);
-    } else if (args->metric == EC_COST_DOT && !ec_segments_are_plain(args)) {
+    } else if (args->metric == EC_COST_DOT && !ec_segments_are_plain(args) &&
+               (wanted || !take_stored(scan, selection, block))) {
         const float *scales = scales_of(scan, selection, block);
         for (int64_t r = 0; r < n; r++) scan->mul[r] = -scales[r];
         const size_t member = offsetof(ec_segment, row_biases);

@@ -32,6 +32,18 @@ static ec_finish finish_of(const ec_scan *scan, int64_t query) {
     return f;
 }
 
+/* The same with the rows' scales and biases as they are stored, which terms are with the other sign: here the query has
+ * it, and the costs are the same to the bit. */
+static ec_finish finish_stored(const ec_scan *scan, int64_t query, const ec_block *block) {
+    ec_finish f = finish_of(scan, query);
+    f.mul = block->scales;
+    f.bias = block->biases;
+    f.query_mul = -f.query_mul;
+    f.query_bias = -f.query_bias;
+    f.query_weight = -f.query_weight;
+    return f;
+}
+
 /* The first row among fresh entries whose cost is NaN, or -1. */
 static int64_t nan_among(const uint64_t *entries, int64_t n) {
     for (int64_t i = 0; i < n; i++)
@@ -177,7 +189,7 @@ static int64_t keep(const ec_scan *scan, ec_sink *to, int64_t query, int64_t slo
     if (args->metric == EC_COST_RAW) {
         n = ec_active.filter_i32(scores, n_rows, scan->limits_i32[slot], k, first, mask, fresh);
     } else {
-        ec_finish f = finish_of(scan, query);
+        ec_finish f = block->scales ? finish_stored(scan, query, block) : finish_of(scan, query);
         float limit = scan->limits_f32[slot];
         f.add += at;
         f.mul += at;
@@ -227,6 +239,19 @@ static int64_t keep_screened(const ec_scan *scan, ec_sink *to, int64_t query, in
     return bad;
 }
 
+/* Sets the limits of raw scores for a block whose rows have scales and biases of their own. */
+static void set_block_limits(const ec_scan *scan, const ec_sink *to, int64_t first_query, int64_t n_queries,
+                             ec_block *block) {
+    const int asks = block->scales && (to->range || block->first / ROWS_OF_ONE >= scan->args->k);
+    const int known = asks && ec_block_extent(block);
+    for (int64_t slot = 0; slot < n_queries; slot++) {
+        scan->near_limits[slot] = INT32_MIN;
+        if (!known) continue;
+        const ec_finish f = finish_of(scan, first_query + slot);
+        scan->near_limits[slot] = ec_scan_block_limit(&f, block, scan->limits_f32[slot]);
+    }
+}
+
 int64_t ec_meet(const ec_scan *scan, ec_sink *to, int64_t first_query, int64_t n_queries, const int64_t *selection,
                 ec_block *block) {
     const ec_search_args *args = scan->args;
@@ -246,7 +271,9 @@ int64_t ec_meet(const ec_scan *scan, ec_sink *to, int64_t first_query, int64_t n
     } else {
         ec_scan_pack(scan, block);
     }
-    ec_block_terms(scan, selection, block);
+    ec_block_terms(scan, selection, block, screened);
+    if (!screened && !by_rows && ec_scan_has_block_limits(scan))
+        set_block_limits(scan, to, first_query, n_queries, block);
     if (screened) ec_screen_terms(scan, block);
     /* prefetch the next block meanwhile, a share of it with each group of queries, so that memory is never idle */
     const int64_t ahead_bytes = block->ahead_bytes;

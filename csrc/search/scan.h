@@ -51,12 +51,14 @@ typedef struct {
     int64_t stride;
     const uint8_t *codes; /* the rows before decoding, from which sums and lengths are counted */
     int64_t codes_stride;
-    const uint8_t *mask;       /* bit 0 is row `first`; NULL for all */
-    int counted;               /* whether scan->sums and sumsq, or of float32 rows scan->squares, are set already */
-    const ec_segment *segment; /* of its rows; NULL where there is a selection */
-    const ec_segment *last;    /* the same, or, where the block straddles segments, that of its last rows */
-    const ec_segment *jump;    /* where the next rows are at the beginning of another segment, that one; else NULL */
-    const uint8_t *ahead;      /* the next rows, which are to be brought into the cache meanwhile */
+    const uint8_t *mask;          /* bit 0 is row `first`; NULL for all */
+    int counted;                  /* whether scan->sums and sumsq, or of float32 rows scan->squares, are set already */
+    const float *scales, *biases; /* the rows' own, where costs are made of these as they are stored; else NULL */
+    float most_scale, least_bias, most_bias; /* of these, as ec_block_extent() finds them */
+    const ec_segment *segment;               /* of its rows; NULL where there is a selection */
+    const ec_segment *last; /* the same, or, where the block straddles segments, that of its last rows */
+    const ec_segment *jump; /* where the next rows are at the beginning of another segment, that one; else NULL */
+    const uint8_t *ahead;   /* the next rows, which are to be brought into the cache meanwhile */
     int64_t ahead_bytes;
 } ec_block;
 
@@ -84,9 +86,10 @@ int ec_block_fetch(const ec_scan *scan, const int64_t *selection, ec_block *bloc
 /* Decodes the block's codes to floats where the kernel takes floats. */
 void ec_block_decode(const ec_scan *scan, ec_block *block);
 
-/* Computes the terms of the block's rows. Best called after the kernels have
- * brought the rows into the cache, which prefetch as they read. */
-void ec_block_terms(const ec_scan *scan, const int64_t *selection, const ec_block *block);
+/* Computes the terms of the block's rows in scan->mul and scan->bias, or, unless they are `wanted` there, sets
+ * block->scales and block->biases where that is all there is to say. Best called after the kernels have brought the rows
+ * into the cache, which prefetch as they read. */
+void ec_block_terms(const ec_scan *scan, const int64_t *selection, ec_block *block, int wanted);
 
 /* Squared lengths of n rows, as args->lengths says; where `counted`, from the sums that are in `sums` and `sumsq`
  * already. */
@@ -114,5 +117,16 @@ int ec_scan_by_rows(const ec_search_args *args, int64_t n_queries);
  * not above it (dots with tables), have no cost below limit_f32, or limit_i32 for raw costs. Where no such limit is
  * known it is the greatest, or the least, int32: every score may matter. */
 int32_t ec_scan_near_limit(const ec_scan *scan, const ec_finish *f, int32_t limit_i32, float limit_f32);
+
+/* Whether rows of a block are told apart by near limits of its own, of scales and biases: those of bits by tables. */
+int ec_scan_has_block_limits(const ec_scan *scan);
+
+/* Finds the extent of the scales and biases of such a block. Returns 0 where they have none: one is not finite, or a scale
+ * is negative. */
+int ec_block_extent(ec_block *block);
+
+/* The limit of raw scores for a block of such an extent: scores that are not above it have no cost below `limit` in any of
+ * the rows. INT32_MIN where none is known. */
+int32_t ec_scan_block_limit(const ec_finish *f, const ec_block *block, float limit);
 
 #endif

@@ -14,10 +14,10 @@ typedef struct {
     int32_t jaccard;    /* whether the cost is ec_cost_jaccard(): `add` holds the rows' bits, query_bias the query's */
 } ec_finish;
 
-/* Arrays of scores, of row terms and of entries are padded to whole 64s of rows, which a kernel may read and write.
- * Under the limits EC_NO_LIMIT_I32 and NaN all rows pass, but a tier may drop rows that it knows not to be among the
- * `k` best of these n; with k = 0 it may not. */
-enum { EC_NO_LIMIT_I32 = INT32_MAX };
+/* Arrays of scores, of row terms and of entries are padded to whole 64s of rows, EC_WHOLE_ROWS, which a kernel may read
+ * and write. Under the limits EC_NO_LIMIT_I32 and NaN all rows pass, but a tier may drop rows that it knows not to be
+ * among the `k` best of these n; with k = 0 it may not. */
+enum { EC_WHOLE_ROWS = 64, EC_NO_LIMIT_I32 = INT32_MAX };
 typedef int64_t ec_filter_i32_fn(const int32_t *costs, int64_t n, int32_t limit, int64_t k, uint32_t first_row,
                                  const uint8_t *mask, uint64_t *entries);
 typedef int64_t ec_sift_i32_fn(const ec_finish *f, const int32_t *scores, int64_t n, float limit, int64_t k,

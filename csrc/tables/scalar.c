@@ -19,15 +19,6 @@ static uint32_t magnitude_bits(const float *v) {
     return bits[0] & 0x7fffffffu;
 }
 
-/* The nearest integer, ties to even, for |x| <= 2^22. */
-static int32_t nearest(float x) {
-    const float shifter = 0x1.8p23f; /* adding it leaves no bits for a fraction */
-    float shifted = x + shifter;
-    int32_t bits;
-    memcpy(&bits, &shifted, 4);
-    return (bits & 0x7fffff) - 0x400000;
-}
-
 static int32_t dot_u1_tables(const void *query, int64_t width, void *tables, float *scale) {
     const uint8_t *floats = query;
     uint8_t *out = tables;
@@ -44,7 +35,7 @@ static int32_t dot_u1_tables(const void *query, int64_t width, void *tables, flo
         for (int n = 0; n < 16; n++) {
             float s0 = n & 8 ? v[0] : -v[0], s1 = n & 4 ? v[1] : -v[1], s2 = n & 2 ? v[2] : -v[2],
                   s3 = n & 1 ? v[3] : -v[3];
-            int32_t rounded = nearest(((s0 + s1) + (s2 + s3)) * inverse);
+            int32_t rounded = ec_nearest(((s0 + s1) + (s2 + s3)) * inverse);
             *out++ = (uint8_t)((rounded > 127 ? 127 : rounded < -127 ? -127 : rounded) + 128);
         }
     }

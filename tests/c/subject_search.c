@@ -39,7 +39,7 @@ static void bit_scores(const problem *p, int32_t family, int32_t by_rows) {
             float value = (float)((p->queries[i / 8] * 5 + i * 37) % 255 - 127) / 64;
             memcpy(floats + 4 * i, &value, 4);
         }
-        HOLDS(ec_dot_u1_tables(floats, p->n_queries, p->width, tables, scales) == 1);
+        HOLDS(ec_dot_u1_tables(floats, p->n_queries, p->width, 0, NULL, tables, scales) == 1);
         record(tables, tables_bytes);
         record(scales, p->n_queries * 4);
         left = tables;

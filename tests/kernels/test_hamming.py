@@ -172,6 +172,41 @@ def test_tables_are_alike_on_every_tier(isa: str, width: int) -> None:
     np.testing.assert_array_equal(scales, expected_scales)
 
 
+def split_by_numpy(queries: np.ndarray, twice: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return queries with what they have in steps of 32 scales before what that leaves, and the least scales."""
+    first, counts = 8 * twice, np.float32(32)
+    sums = np.abs(queries).reshape(len(queries), -1, 4) @ np.ones(4, np.float32)
+    largest = sums[:, : 2 * twice].max(axis=1), sums[:, 2 * twice :].max(axis=1, initial=0)
+    scales = np.maximum(largest[0] / (counts * 125), largest[1] / np.float32(127))[:, None]
+    steps = np.where(scales > 0, scales * counts, 1)
+    coarse = np.rint(queries[:, :first] / steps)
+    parts = coarse * scales, queries[:, :first] - coarse * scales * counts, queries[:, first:]
+    return np.concatenate(parts, axis=1).astype(np.float32), scales[:, 0].astype(np.float32)
+
+
+@each("width, twice", [(2, 2), (9, 2), (64, 8), (257, 128)])
+def test_tables_of_bytes_that_are_met_twice(isa: str, width: int, twice: int) -> None:
+    """Whole numbers below 2^20, of which every sum is exact, and scales that are powers of two or nearly."""
+    rng = np.random.default_rng(width)
+    queries = rng.integers(-900, 900, (7, 8 * width)).astype(np.float32)
+    queries[:, : 8 * twice] *= np.array([1, 30, 700, 0, 1, 5, 100], np.float32)[:, None]
+    queries[4] = 0
+    queries[5, 8 * twice :] = 0
+    tables, scales = hamming.bit_tables(queries, twice)
+    split, least = split_by_numpy(queries, twice)
+    expected = np.empty_like(tables)
+    done = core.lib.ec_dot_u1_tables(
+        core.pointer(split), len(split), twice + width, 0, core.ffi.NULL, core.pointer(expected), core.pointer(least)
+    )
+    assert done
+    np.testing.assert_array_equal(tables, expected)
+    np.testing.assert_array_equal(scales, least)
+    bad = queries[:1].copy()
+    bad[0, -1] = np.nan
+    with pytest.raises(ValueError, match="too large"):
+        hamming.bit_tables(bad, twice)
+
+
 @pytest.mark.parametrize("bad", [np.nan, np.inf, np.float32(3e38)])
 def test_queries_that_are_not_finite_have_no_tables(isa: str, bad: float) -> None:
     for width in (1, 2, 5):

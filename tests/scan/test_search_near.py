@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pytest
 from each import each
 
-from embcodec import Embeddings, range_search, search
+from embcodec import Embeddings, LowBitQuantizer, range_search, search
 
 N_ROWS, N_QUERIES = 700, 7  # blocks of 256 and a rest that is no whole 64; queries by fours and a rest
 
@@ -117,3 +118,34 @@ def test_costs_of_bits(isa: str, width: int, kind: str, metric: str) -> None:
             ours,
             lambda one, t=threshold: range_search(one, theirs, t, metric=metric)[:0:-1],
         )
+
+
+@each("share, center", [(0.0, "mean"), (0.02, "mean"), (3.0, "mean"), (0.3, "none"), (3.0, "none")])
+def test_costs_of_codes_with_scales_and_biases_of_their_own(isa: str, share: float, center: Any) -> None:
+    """Blocks have limits of their own, by the greatest scale: which is a hundred times another's, or all are alike."""
+    rng = np.random.default_rng(7)
+    rows = (rng.standard_normal((2100, 24)) + rng.standard_normal(24)).astype(np.float32)
+    rows *= np.exp(share * rng.standard_normal((len(rows), 1))).astype(np.float32)
+    codes = LowBitQuantizer(bytes_per_vector=12, lengths="stored", center=center).fit(rows).encode(rows)
+    queries = Embeddings(rows[::190] + rng.standard_normal((12, 24)).astype(np.float32))
+    for k in (1, 3):
+        found = search(queries, codes, k, metric="dot")
+        in_batch_and_alone(
+            lambda q, found=found: (found.indices[q], found.scores[q]),
+            queries,
+            lambda one, k=k: [part[0] for part in (search(one, codes, k, metric="dot")[::-1])],
+        )
+    every = search(queries, codes, len(rows), metric="dot")
+    greatest = [begin + int(codes.row_scales()[begin : begin + 256].argmax()) for begin in range(0, 2048, 256)]
+    just = every.scores[1][np.isin(every.indices[1], greatest)]  # these rows are found by a hair, or barely not
+    for threshold in (*every.scores[1, [0, 5, 300, 2000]], *np.nextafter(just, np.float32(-np.inf)), 0.0, -1e30):
+        limits, scores, indices = range_search(queries, codes, threshold, metric="dot")
+        in_batch_and_alone(
+            lambda q, n=limits, i=indices, s=scores: (i[n[q] : n[q + 1]], s[n[q] : n[q + 1]]),
+            queries,
+            lambda one, t=threshold: range_search(one, codes, t, metric="dot")[:0:-1],
+        )
+    damaged = codes.lengths.copy()
+    damaged[300] = np.nan
+    with pytest.raises(ValueError, match="row 300"):
+        range_search(queries, replace(codes, lengths=damaged), 2 * every.scores.max(), metric="dot")

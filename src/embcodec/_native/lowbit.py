@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from .bits import check_finite_result
+from .bits import check_finite_result, query_not_finite
 from .core import check, ffi, lib, pointer
+from .scan import scratches
 
 Floats = NDArray[np.float32]
 
 PANEL = 64
 """Dimensions of a result that are computed together."""
 
+_NONE = np.empty(0, np.float32)
 _LINE = 64  # bytes of a cache line: what the kernels load at once should not lie across two
 
 
@@ -91,10 +93,39 @@ class Coder:
         """
         shape = len(x), x.shape[1] if columns is None else columns
         turned = np.empty(shape, np.float32)
-        scratch = lines(max(int(lib.ec_lowbit_scratch_bytes(self._scheme, len(x))), 0))
+        scratch = scratches.take(max(int(lib.ec_lowbit_scratch_bytes(self._scheme, len(x))), 0))
         room, to = (pointer(scratch), scratch.nbytes), (pointer(turned), turned.size)
         check_finite_result(lib.ec_lowbit_turn_f32(self._scheme, array_of(x, np.float32)[0], len(x), *room, *to), x)
+        scratches.give(scratch)
         return turned
+
+
+class Rests(NamedTuple):
+    """Queries of length 1 without their share of a center: see :func:`rests_of`."""
+
+    rests: Floats
+    lengths: NDArray[np.float64]
+    shares: NDArray[np.float64]
+    along: NDArray[np.float64]
+    spreads: NDArray[np.float64]
+
+
+def rests_of(queries: Floats, center: Floats | None, most: float) -> Rests:
+    """Return e - u c of queries q (m, dimension), with e = q / |q| and u = <e, c> / |c|^2 within -most .. most.
+
+    With them come the |q|, the u, the <e, c> and the lengths of the rests, (m,) each.
+
+    Raises
+    ------
+    NotFiniteError
+    """
+    rests, kept = np.empty(queries.shape, np.float32), np.empty((4, len(queries)))
+    asked, away = array_of(queries, np.float32), array_of(_NONE if center is None else center, np.float32)
+    done = lib.ec_lowbit_rests_f32(asked[0], *queries.shape, away[0], most, pointer(rests), pointer(kept))
+    if done.status == lib.EC_NOT_FINITE:
+        raise query_not_finite(queries, int(done.consumed) // queries.shape[1])
+    check(done)
+    return Rests(rests, *kept)
 
 
 def rows_and_codes(

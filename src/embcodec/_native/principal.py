@@ -55,3 +55,14 @@ class PrincipalCoder:
         found, levels, packed = np.empty(len(planes)), array_of(values, np.float32), array_of(planes, np.uint8)
         check(lib.ec_principal_squares(self._scheme, levels[0], packed[0], len(planes), pointer(found), len(found)))
         return found
+
+
+def meet(source: NDArray[np.int32], weights: Floats, turned: Floats) -> Floats:
+    """Return what queries count at each place of a row, (m, places): sums of weights times turned values.
+
+    `source` says which of the columns of `turned` (m, columns), and has the shape of `weights`, (sources, places).
+    """
+    met = np.empty((len(turned), weights.shape[1]), np.float32)
+    by, factors, values = array_of(source, np.int32), array_of(weights, np.float32), array_of(turned, np.float32)
+    check(lib.ec_principal_meet_f32(by[0], factors[0], *weights.shape, values[0], *turned.shape, pointer(met)))
+    return met

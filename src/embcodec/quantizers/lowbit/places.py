@@ -49,21 +49,22 @@ def bits_of(allocation: NDArray[np.uint8], chain: NDArray[np.int64] | None, devi
     return found + [_counted(stream[own - 1 - lag], [each[lag] for each in memories], deviations) for lag in lags]
 
 
-def met_by_places(bits: list[BitsOf], count: int) -> list[tuple[NDArray[np.int64], Floats]]:
-    """Return of each place in a row a direction that its bit counts for, and the weight, (count, 1); then further ones.
+def met_by_places(bits: list[BitsOf], count: int) -> tuple[NDArray[np.int64], Floats]:
+    """Return of each place in a row the directions that its bit counts for, and the weights.
 
-    Weights are 0 where a place has no further directions.
+    Both are (most directions of a place, `count`); weights are 0 where a place has fewer.
     """
     found, taken = list[tuple[NDArray[np.int64], Floats]](), np.zeros(count, np.int64)
     for each in bits:
         for nth in np.unique(taken[each.places]).tolist():
             if nth == len(found):
-                found.append((np.zeros(count, np.int64), np.zeros((count, 1), np.float32)))
+                found.append((np.zeros(count, np.int64), np.zeros(count, np.float32)))
             some = np.flatnonzero(taken[each.places] == nth)
             found[nth][0][each.places[some]] = some
-            found[nth][1][each.places[some], 0] = each.weights[some]
+            found[nth][1][each.places[some]] = each.weights[some]
         taken[each.places] += 1
-    return found
+    sources, weights = zip(*found, strict=True)
+    return np.stack(sources), np.stack(weights)
 
 
 def _places_of(allocation: NDArray[np.uint8], chain: NDArray[np.int64] | None) -> list[NDArray[np.int64]]:

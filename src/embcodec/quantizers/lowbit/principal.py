@@ -162,16 +162,21 @@ class PrincipalScheme:
 
     @cached_property
     def _there(self) -> NDArray[np.int64]:
-        """Which directions there are: others of the last groups are zeros, mixed with those of as many bits."""
-        return np.flatnonzero(self.directions.any(axis=0))
+        """Which directions there are, one at least: others of the last groups are zeros, amid those of as many bits."""
+        found = np.flatnonzero(self.directions.any(axis=0))
+        return found if len(found) else np.zeros(1, np.int64)
 
     @cached_property
     def _bits(self) -> list[BitsOf]:
         return bits_of(self.allocation, self.chain, self.deviations)
 
     @cached_property
-    def _met_by_places(self) -> list[tuple[NDArray[np.int64], Floats]]:
-        return met_by_places(self._bits, native.GROUP * self._own_bytes)
+    def _met_by_places(self) -> tuple[NDArray[np.int32], Floats]:
+        """Of each place in a row the directions that its bit counts for, among those there are, and the weights."""
+        sources, weights = met_by_places(self._bits, native.GROUP * self._own_bytes)
+        columns = np.zeros(len(self.deviations), np.int32)
+        columns[self._there] = np.arange(len(self._there))
+        return columns[sources], weights
 
     def __getstate__(self) -> dict[str, Any]:
         return {field.name: getattr(self, field.name) for field in fields(self)}  # addresses are of a process
@@ -231,12 +236,7 @@ class PrincipalScheme:
 
     def for_planes(self, rests: Floats) -> Floats:
         """Return queries (m, dimension) as they meet the planes, float32 (m, 8 * row_bytes)."""
-        # Directions by queries: so what is gathered are whole lines of memory.
-        along = np.ascontiguousarray(self.turn_queries(rests).T)
-        met = np.zeros((native.GROUP * self._own_bytes, len(rests)), np.float32)
-        for sources, weights in self._met_by_places:
-            met += np.take(along, sources, axis=0, mode="clip") * weights
-        values = np.ascontiguousarray(met.T)
+        values = native.meet(*self._met_by_places, self._turned(rests))
         if not len(self.copies):
             return values
         times = 1 + np.bincount(self.copies, minlength=self._own_bytes)
@@ -254,12 +254,16 @@ class PrincipalScheme:
 
     def turn_queries(self, x: Floats) -> Floats:
         """Return queries along the directions, (m, 8 * groups); each the same, whatever others there are."""
-        turned = self._query_coder.turn(np.ascontiguousarray(x), len(self._there))
+        turned = self._turned(x)
         if len(self._there) == len(self.deviations):
             return turned
         along = np.zeros((len(x), len(self.deviations)), np.float32)
         along[:, self._there] = turned
         return along
+
+    def _turned(self, x: Floats) -> Floats:
+        """Return queries along the directions there are, (m, directions)."""
+        return self._query_coder.turn(np.ascontiguousarray(x), len(self._there))
 
     def values_of(self, planes: Planes) -> Floats:
         """Return what planes stand for along the directions, float32 (n, 8 * groups)."""

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ..._native.bits import query_not_finite
-from ...codec import row_norms
+from ..._native import lowbit as native
 from .levels import Floats
 from .principal import PrincipalScheme
 from .scheme import LowBitScheme
@@ -59,42 +58,16 @@ def prepare_queries(
     ValueError
         For queries that are not finite.
     """
-    units, lengths = of_unit_length(queries)
-    shares, along = _shares(units, scheme.center)
-    if not apart:
-        shares = np.zeros_like(shares)
-    rests = without_center(units, shares, scheme.center)
-    values = scheme.for_planes(rests) if for_planes else scheme.turn_queries(rests)
-    return LowBitQueries(values, lengths, shares, along, row_norms(rests))
-
-
-def of_unit_length(queries: Floats) -> tuple[Floats, Doubles]:
-    """Return queries of length 1 (0 stays), and the lengths they had."""
-    lengths = row_norms(queries)
-    if not np.isfinite(lengths).all():
-        raise query_not_finite(queries, int(np.isfinite(lengths).argmin()))
-    return (queries / np.where(lengths > 0, lengths, 1.0)[:, None]).astype(np.float32), lengths
-
-
-def without_center(units: Floats, shares: Floats, center: Floats | None) -> Floats:
-    """Return queries less their share of the center."""
-    return units if center is None else units - shares[:, None] * center
+    asked = _rests_of(scheme, queries, _MOST_SHARE if apart else 0.0)
+    values = scheme.for_planes(asked.rests) if for_planes else scheme.turn_queries(asked.rests)
+    return LowBitQueries(values, asked.lengths, asked.shares.astype(np.float32), asked.along, asked.spreads)
 
 
 def coded_like_rows(scheme: LowBitScheme, queries: Floats) -> NDArray[np.uint8]:
     """Return the bit planes of queries, coded as rows are, for Hamming distances."""
-    units, _ = of_unit_length(queries)
-    shares, _ = _shares(units, scheme.center)
-    if scheme.center is not None:
-        units = without_center(units, shares - np.float32(1), scheme.center)  # of which encoding takes one
-    return scheme.encode_raw(units)[0]
+    rests = _rests_of(scheme, queries, _MOST_SHARE).rests
+    return scheme.encode_raw(rests if scheme.center is None else rests + scheme.center)[0]  # of which it takes one
 
 
-def _shares(units: Floats, center: Any) -> tuple[Floats, Doubles]:
-    if center is None:
-        return np.zeros(len(units), np.float32), np.zeros(len(units))
-    wide: Doubles = center.astype(np.float64)
-    along: Doubles = np.einsum("ij,j->i", units, wide)
-    square = float(wide @ wide)
-    shares = np.clip(along / square, -_MOST_SHARE, _MOST_SHARE) if square > 0 else np.zeros(len(units))
-    return shares.astype(np.float32), along
+def _rests_of(scheme: LowBitScheme | PrincipalScheme, queries: Floats, most: float) -> native.Rests:
+    return native.rests_of(np.ascontiguousarray(queries, np.float32), scheme.center, most)
