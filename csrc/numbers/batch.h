@@ -31,11 +31,11 @@ typedef struct {
     /* where only the ends are noted, a number begins `gap` behind the one before it, the first behind `before` */
     int32_t gap, before;
     /* whether some have more digits before their points than one, and all seem to be integers of three at most; AVX2 alone
-     * asks */
+     * looks for that */
     int32_t wide, small;
     /* whether many of them have exponents, which the second pass notes, `point` then being where digits end */
     int32_t dense;
-    int32_t alike;     /* bytes of an exponent, with its 'e', where all seem to have as many; AVX2 alone asks */
+    int32_t alike;     /* bytes of an exponent, with its 'e', where all seem to have as many; AVX2 alone looks */
     int32_t exponents; /* where it is, as many as it has to find at their ends */
     int32_t points;    /* in all of them, as many as it has to find behind first digits */
 } ec_number_index;
@@ -143,6 +143,7 @@ EC_INLINE ec_result ec_floats_parse_chunks(const uint8_t *text, int64_t n, float
                                            ec_float_passes first, ec_float_passes any) {
     uint8_t copy[COPY_BYTES];
     ec_number_index index;
+    index.wide = index.small = index.dense = index.alike = 0; /* what a tier does not look for holds of no chunk */
     int64_t at = 1, produced = 0, length;
     int unfit = 0, next_unfit = 1; /* chunks that the first passes are not tried on; and behind the next unfit one */
     for (;;) {
