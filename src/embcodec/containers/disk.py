@@ -55,6 +55,7 @@ def filling(
             except BaseException:
                 with suppress(OSError):
                     put(file, 0, [bytes(_BLANKED)])
+                    os.fsync(file.fileno())  # its name may outlast a crash
                 raise
     except BaseException:
         with suppress(OSError):
