@@ -6,7 +6,8 @@ A collection of bits is searched by a cluster of one worker and by one of two, o
 processes that search all of it again and again, one alone and two at once. Two threads of one core gain less than two
 cores do, so what two processes gain is the most that two workers can: their share of it is what the cluster, the client
 and the merging leave. Turns alternate and the best of each counts; one cluster is there at a time, as an idle one takes
-a tenth of a processor. Every answer is compared.
+a tenth of a processor by Dask's own settings, and half as much by those that are set here, as docs/howto/collection.md
+says for machines of few cores. Every answer is compared.
 """
 
 from __future__ import annotations
@@ -65,8 +66,11 @@ def processes(folder: Path, queries: np.ndarray, count: int, seconds: float) -> 
 
 def workers(collection: Collection, queries: np.ndarray, count: int, seconds: float) -> float:
     """Return the rate of a search by that many workers of a cluster."""
+    import dask
+
     from distributed import Client, LocalCluster
 
+    dask.config.set({"distributed.worker.profile.enabled": False, "distributed.admin.tick.interval": "500ms"})
     expected = collection.search(queries, K, threads=1)
     local = LocalCluster(
         n_workers=count, threads_per_worker=1, host="127.0.0.1", dashboard_address=":0", silence_logs=50
