@@ -145,6 +145,7 @@ def guarded_arrays() -> Iterator[None]:
     """Have ``np.empty``, and scratch, end at inaccessible pages, for whoever asks meanwhile, on any thread.
 
     Arrays outlive the block like any others. Once they are gone so are their pages, and to touch them kills the run.
+    Bodies are not to be read in it: their matrices are resized in place, which none of these can be.
     """
     if not GUARDS:
         yield
