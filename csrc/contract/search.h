@@ -147,8 +147,8 @@ ec_result ec_range_search(const ec_search_args *args, const void *limits, int32_
                           int64_t capacity, void *counts, int64_t most_pairs, void *state, void *scratch);
 
 /* Write the squared lengths that row_squares takes, double (n_rows,), of the rows of args->whole, as args->lengths says.
- * Returns 1. */
-int32_t ec_search_squares(const ec_search_args *args, void *squares);
+ * Returns 1, or 0 and writes nothing where these are not n_rows, or there is no room for them in `capacity` numbers. */
+int32_t ec_search_squares(const ec_search_args *args, void *squares, int64_t capacity);
 
 /* Merge the entries of n_parts scans, (n_parts, n_queries, k), of which part p's rows are numbered from first_rows[p]
  * (int64) on. scores (n_queries, k_out) become int32 costs if `is_integer`, else float32 sign * cost. indices (int64)

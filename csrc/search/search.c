@@ -364,7 +364,8 @@ ec_result ec_range_search(const ec_search_args *args, const void *limits, int32_
     return result;
 }
 
-int32_t ec_search_squares(const ec_search_args *args, void *squares) {
+int32_t ec_search_squares(const ec_search_args *args, void *squares, int64_t capacity) {
+    if (args->n_rows > capacity || args->n_rows != args->whole.count) return 0;
     int32_t sums[EC_DOT_BLOCK], sumsq[EC_DOT_BLOCK];
     for (int64_t r = 0; r < args->n_rows; r += EC_DOT_BLOCK)
         ec_block_squares(args, (const uint8_t *)args->whole.rows + r * args->row_stride, args->row_stride,

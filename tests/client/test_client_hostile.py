@@ -339,10 +339,13 @@ def test_clients_hide_and_leave_out_their_key() -> None:
             pickle.dumps(client._settings.key)
 
 
-def test_nobody_there(embed: Any) -> None:
+@pytest.mark.parametrize("retries", [0, 1, 3])
+def test_nobody_there(embed: Any, caplog: pytest.LogCaptureFixture, retries: int) -> None:
     with hostile_server(b"") as server:
         gone = server.base_url
     with pytest.raises(TransportError, match=r"cannot connect to 127\.0\.0\.1") as caught:
-        embed(gone, ["a"], client={"max_retries": 1, "api_key": KEY})
+        embed(gone, ["a"], client={"max_retries": retries, "api_key": KEY})
     assert caught.value.transient
     assert_kept(caught.value)
+    told = [record.getMessage() for record in caplog.records if record.name == "embcodec.client"]
+    assert told == ([f"{caught.value}; trying again, up to {retries} times"] if retries else [])

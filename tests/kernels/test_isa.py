@@ -36,6 +36,14 @@ def test_unknown_or_unsupported_tier_is_an_error(name: str) -> None:
         core.select_isa(name)
 
 
+@pytest.mark.parametrize(("name", "near"), [("AVX2", "avx2"), ("avx-512", "avx512"), ("Neon", "neon")])
+def test_a_tier_written_in_another_way_is_named(name: str, near: str) -> None:
+    done = run(name)
+    assert done.returncode != 0
+    assert f"unknown instruction set {name!r}; known are scalar, " in done.stderr
+    assert f"did you mean {near!r}?" in done.stderr
+
+
 def test_forced_tier_is_restored() -> None:
     before = core.active_isa()
     with core.forced_isa("scalar"):

@@ -121,3 +121,17 @@ def test_queries_of_other_dimensions_are_refused(wish: dict[str, int], asked: in
         with pytest.raises(CodeMismatchError, match=rf"queries have {asked} dimensions, the rows 16.*queries"):
             ask(np.ones((3, asked), np.float32))
         assert ask(np.ones((0, 16), np.float32)).shape == (0, 60)
+
+
+@pytest.mark.parametrize("dimension", [1, 2, 9])
+@pytest.mark.parametrize("count", [1, 4])
+def test_bounds_of_codes_fitted_to_rows_that_are_all_alike(dimension: int, count: int) -> None:
+    """Such a sample says nothing of directions: what it does not say must not make other rows' codes say wrong."""
+    rng = np.random.default_rng(dimension)
+    sample = np.repeat(rng.standard_normal((1, dimension)), count, axis=0).astype(np.float32)
+    x = rng.standard_normal((200, dimension)).astype(np.float32)
+    codes = LowBitQuantizer(bytes_per_vector=4).fit(sample).encode(x)
+    queries = x[::-1] - sample[0]
+    assert parts_of_bounds(x, codes, queries).max() <= 1 + 1e-5
+    if dimension == 1:  # with all the bits in one direction
+        np.testing.assert_allclose(codes.to_float(), x, rtol=0.01, atol=0.01)

@@ -217,3 +217,13 @@ def test_what_so_few_rows_cannot_teach_is_not_tried(n: int, dimension: int, trie
     """Eighty rows to choose by; half a row a dimension for blocks, four for a whole rotation."""
     quantizer = LowBitQuantizer(1, rotation="auto", center="none").fit(rows(n, dimension))
     assert sorted(name.partition(" ")[0] for name in quantizer.report) == sorted(tried.split())
+
+
+@pytest.mark.parametrize("power", [-70, 66, 120])
+@pytest.mark.parametrize("bits", [1, 2, 4])
+def test_rotations_are_learned_of_directions_whatever_the_size_of_rows(bits: int, power: int) -> None:
+    x = np.random.default_rng(2).standard_normal((300, 24)).astype(np.float32)
+    far = np.ldexp(x, power)
+    fitted = [LowBitQuantizer(bits, rotation="learned", center="none").fit(rows) for rows in (x, far)]
+    near, same = (one.encode(rows) for one, rows in zip(fitted, (x, far), strict=True))
+    assert (near.bit_planes != same.bit_planes).mean() < 1e-3

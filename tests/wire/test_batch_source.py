@@ -90,6 +90,19 @@ def test_a_first_line_that_is_blank_but_for_a_byte_order_mark(tmp_path: Path, en
     holds_all(both(written(tmp_path, (blank + TEXT).encode(encoding))))
 
 
+@pytest.mark.parametrize(
+    "junk", [b"\0\r", b"\0", b"\0" * 4, b"\0" * 512, b"\0{", b"{\0", b"x\0y\0", b"\0x\0y", b"\0\0\0x", b"[\0\0\0\0"]
+)
+def test_a_first_line_with_zeros_costs_no_other(tmp_path: Path, junk: bytes) -> None:
+    """What begins like no JSON in UTF-16 is a line of rubbish, as a disk that was cut off leaves it, among others."""
+    found = both(written(tmp_path, junk + b"\n" + PLAIN))
+    assert (found.custom_ids, found.embeddings.values.tolist()) == (["é0", "é1", "é2"], ROWS)
+    assert [error.line for error in found.errors] == [1]
+    assert found.broken_off is None
+    before = both(written(tmp_path, junk[:2] + PLAIN))  # it costs the line that it stands in front of
+    assert (before.custom_ids, [error.line for error in before.errors]) == (["é1", "é2"], [1])
+
+
 def test_streams_that_give_little_at_a_time(tmp_path: Path) -> None:
     class Dribbling:
         def __init__(self, data: bytes) -> None:

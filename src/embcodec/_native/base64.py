@@ -73,6 +73,8 @@ def decode_rows(
     The spans must lie within `text`.
     """
     row_bytes = out.nbytes // len(out) if len(out) else 0
+    if not len(offsets) == len(lengths) <= len(out):
+        raise ValueError(f"{len(offsets)} offsets and {len(lengths)} lengths of texts for {len(out)} rows")
     source, target = ffi.from_buffer(text), ffi.from_buffer(out)
     for block in blocks_of(len(offsets), row_bytes):
         result = lib.ec_base64_decode_rows(

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from .._kernels import ffi as ffi
 from .._kernels import lib as lib
 from ..errors import DecodeError
-from ..words import shown
+from ..words import meant, shown
 from .cores import allowed
 
 from_buffer, _NULL = ffi.from_buffer, ffi.NULL
@@ -89,7 +89,7 @@ def select_isa(name: str) -> None:
         Where there is no such tier, or not on this machine.
     """
     if name not in _TIERS:
-        raise ValueError(f"unknown instruction set {name!r}; known are {', '.join(_TIERS)}")
+        raise ValueError(f"unknown instruction set {name!r}; known are {', '.join(_TIERS)}{meant(name, _TIERS)}")
     if not lib.ec_isa_select(_TIERS[name]):
         raise ValueError(f"this machine cannot run {name!r}; it has {', '.join(available_isas())}")
 

@@ -40,7 +40,7 @@ def quantize_per_vector(
     """Return codes and one scale a row, measured or as given."""
     codes = result_array(out, x.shape, dtype)
     measure = scales is None
-    steps = np.empty(len(x), np.float32) if scales is None else scales
+    steps = np.empty(len(x), np.float32) if scales is None else _a_value_each(scales, len(x), "rows")
 
     def code(block: slice, threads: int) -> None:
         some = x[block]
@@ -67,7 +67,16 @@ def quantize_ranges(
     Where the ranges may not suit these rows, `doubt` is told of both.
     """
     inverse = ffi.NULL if reciprocal is None else pointer(reciprocal)
+    for each in (low, step, *(() if reciprocal is None else (reciprocal,))):
+        _a_value_each(each, x.shape[1], "dimensions")
     return _coded(lib.ec_quantize_ranges_f32, x, dtype, out, doubt, threads, pointer(low), pointer(step), inverse)
+
+
+def _a_value_each(values: NDArray[np.float32], count: int, of: str) -> NDArray[np.float32]:
+    """Return the values that the core reads, so many of them without a look at how many there are."""
+    if values.shape != (count,):
+        raise ValueError(f"values of shape {values.shape} for {count} {of}")
+    return values
 
 
 def _coded(
@@ -114,6 +123,8 @@ def extremes(x: NDArray[np.float32], threads: int | None = 1) -> NDArray[np.floa
 
 def truncate_to_unit(x: NDArray[np.float32], dimension: int) -> NDArray[np.float32]:
     """Return the first `dimension`, from 1 to sums.MAX_DIMENSION, of rows (n, d) as rows of unit length."""
+    if dimension > x.shape[1]:
+        raise ValueError(f"{dimension} of {x.shape[1]} values a row")
     kept = np.empty((len(x), dimension), np.float32)
 
     def cut(block: slice, _: int) -> None:
@@ -141,6 +152,7 @@ def dequantize_per_vector(
     codes: NDArray[Any], scales: NDArray[np.float32], out: Any = None, threads: int | None = 1
 ) -> NDArray[np.float32]:
     """Return the values of codes with one scale a row."""
+    _a_value_each(scales, len(codes), "rows")
     values = result_array(out, codes.shape, np.float32)
 
     def decode(block: slice, threads: int) -> None:
@@ -162,6 +174,8 @@ def dequantize_ranges(
     threads: int | None = 1,
 ) -> NDArray[np.float32]:
     """Return the values of codes with one range a dimension: code (int8: + 128) * step + first."""
+    for each in (first, step):
+        _a_value_each(each, codes.shape[1], "dimensions")
     values = result_array(out, codes.shape, np.float32)
 
     def decode(block: slice, threads: int) -> None:

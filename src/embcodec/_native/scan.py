@@ -179,18 +179,29 @@ class Scan:
             args.n_rows, args.n_selected, args.selection = len(self.rows), stop - start, pointer(chosen)
             args.selection_stride = chosen.shape[1] if self.per_query else 0
         if self.mask is not None:
-            args.mask = pointer(self.mask[first // 8 :] if first else self.mask)
+            args.mask = self._of_rows(self.mask, first, 8)
         if self.row_scales is not None:
-            args.whole.row_scales = pointer(self.row_scales[first:] if first else self.row_scales)
+            args.whole.row_scales = self._of_rows(self.row_scales, first)
         if self.row_biases is not None:
-            args.whole.row_biases = pointer(self.row_biases[first:] if first else self.row_biases)
+            args.whole.row_biases = self._of_rows(self.row_biases, first)
         if self.weights is not None:
-            args.weight = pointer(self.weights)
+            args.weight = self._of_queries(self.weights)
         if self.within is not None:
-            args.within = pointer(self.within)
+            args.within = self._of_queries(self.within)
         if self.row_squares is not None:
-            args.whole.row_squares = pointer(self.row_squares[first:] if first else self.row_squares)
+            args.whole.row_squares = self._of_rows(self.row_squares, first)
         return args
+
+    def _of_rows(self, array: NDArray[Any], first: int, rows_each: int = 1) -> Any:
+        """Return where an array has what belongs to row `first`: kernels read on to the last row and do not ask."""
+        if len(array) != -(-len(self.rows) // rows_each):
+            raise ValueError(f"{len(array)} values of {len(self.rows)} rows")
+        return pointer(array[first // rows_each :] if first else array)
+
+    def _of_queries(self, array: NDArray[Any]) -> Any:
+        if len(array) != len(self.queries):
+            raise ValueError(f"{len(array)} values of {len(self.queries)} queries")
+        return pointer(array)
 
 
 class Scratch:

@@ -198,7 +198,8 @@ def squares(scan: Scan, start: int = 0) -> NDArray[np.float64]:
     out = np.empty(len(scan.rows) - start, np.float64)
     for block in blocks_of(len(out), int(scan.args.row_bytes), _PART_ROWS):
         args = scan.arguments(0, start + block.start, start + block.stop, of_rows=True)
-        lib.ec_search_squares(args, pointer(out[block]))
+        if not lib.ec_search_squares(args, pointer(out[block]), block.stop - block.start):
+            raise ValueError(f"squared lengths of {args.n_rows} rows, where {block.stop - block.start} are wanted")
     return out
 
 

@@ -13,6 +13,8 @@ MAX_DIMENSION = int(lib.EC_DOT_MAX_DIMENSION)
 def dots_f32(query: NDArray[np.float32], rows: NDArray[np.float32]) -> NDArray[np.float32]:
     """Return the dots of a query (dimension,) with C-contiguous rows (n, dimension), the same on every tier."""
     dots = np.empty(len(rows), np.float32)
+    if rows.shape[1:] != query.shape:
+        raise ValueError(f"a query of {len(query)} elements and rows of {rows.shape[1]}")
     if not lib.ec_dot_f32_rows(pointer(query), pointer(rows), 4 * len(query), len(rows), len(query), pointer(dots)):
         raise ValueError(f"rows have 1 to {MAX_DIMENSION} elements, not {len(query)}")
     return dots

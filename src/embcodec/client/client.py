@@ -45,9 +45,9 @@ class Client(BaseClient):
         Seconds that one attempt may take, from connecting to the last byte.
     max_retries : int
         Further attempts of a request after 408, 409, 425, a rate limit (429), a failing server (every 5xx but 501 and
-        505), or a connection or an answer that broke off; not after a 429 which says that the account has nothing left
-        to spend. An answer that is lost on its way may have been charged, and
-        is charged again, unless the service knows the request by its idempotency key: retries repeat it in the header
+        505), or a connection or an answer that broke off, of which the log tells the first; not after a 429 which says
+        that the account has nothing left to spend. An answer that is lost on its way may have been charged, and is
+        charged again, unless the service knows the request by its idempotency key: retries repeat it in the header
         that the profile names (`Profile.idempotency_header`). OpenAI's is sent, though its documentation promises
         nothing for embeddings; the others have no word of one.
     concurrency : int

@@ -68,6 +68,7 @@ class Transport:
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self.lists_only = False
+        self._has_told = False
         self._http = httpx2.AsyncClient(
             auth=_Bearer(settings.key) if settings.key else None,
             cookies=CookieJar(DefaultCookiePolicy(allowed_domains=())),  # what a service sets is not told to it again
@@ -95,6 +96,12 @@ class Transport:
             _LOG.warning(
                 "%s refuses base64 and is asked for lists: encoding_format='float' asks at once", self._settings.host
             )
+
+    def _tell_of_retries(self, error: EmbcodecError) -> None:
+        """Say in the log, once, why nothing happens for a while: an address that is wrong never answers."""
+        if isinstance(error, TransportError) and not self._has_told:
+            self._has_told = True
+            _LOG.warning("%s; trying again, up to %d times", error, self._settings.max_retries)
 
     async def post(
         self, body: bytes, interpret: Callable[[Reply], T | EmbcodecError], *, cap: int, halted: Callable[[], bool]
@@ -137,6 +144,8 @@ class Transport:
                 # Raised here, not where it was found: frames that hold requests and replies, and with them the key,
                 # have ended.
                 if isinstance(outcome, EmbcodecError):
+                    if attempt.num < attempts and rule(outcome):
+                        self._tell_of_retries(outcome)
                     raise outcome
                 return outcome
         raise AssertionError("an attempt returns or raises")

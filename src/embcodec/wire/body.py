@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import json
 import os
 import re
@@ -24,6 +25,8 @@ _HEADS = (
     (b"event:", "a stream of events"),
 )
 _NO_JSON = "no JSON"
+_MARKS = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE, codecs.BOM_UTF32_LE, codecs.BOM_UTF32_BE)
+_BEGINS = tuple('{["\t\n\r ')
 _LIKE_A_PATH = re.compile(r"[^\s{}\[\]\"]{1,400}\.[A-Za-z0-9]{1,8}")
 
 
@@ -46,9 +49,22 @@ def as_bytes(body: Any) -> bytes | memoryview:
     raise TypeError(f"a body is bytes, a contiguous buffer or str, not {_kind(body)}")
 
 
+def encoding_of(start: bytes) -> str:
+    """Return the encoding of JSON by its first 8 bytes, as Python's codecs call it: UTF-8, UTF-16 or UTF-32.
+
+    Without a byte order mark it is another than UTF-8 only where the first two characters are such as JSON begins with,
+    which are ASCII: zeros also come from disks that were cut off, in front of lines that are whole.
+    """
+    encoding = json.detect_encoding(start[:4])
+    if encoding.startswith("utf-8") or start.startswith(_MARKS):
+        return encoding
+    first = start.decode(encoding, "replace")[:2]
+    return encoding if first[:1] in _BEGINS and first.isascii() and "\0" not in first else "utf-8"
+
+
 def in_utf8(text: bytes | memoryview) -> bytes | None:
     """Return text in UTF-16 or UTF-32, with a byte order mark or without, as UTF-8; None for what is neither."""
-    encoding = json.detect_encoding(bytes(text[:4]))
+    encoding = encoding_of(bytes(text[:8]))
     if encoding.startswith("utf-8"):
         return None
     try:
@@ -98,6 +114,6 @@ def what_came(error: DecodeError, text: bytes | memoryview, body: Any = None) ->
 def kind_of_bytes(start: bytes) -> str:
     """Return what something begins like that is no JSON."""
     came = next((kind for head, kind in _HEADS if start.startswith(head)), None)
-    if came is None and not json.detect_encoding(start).startswith("utf-8"):
+    if came is None and not encoding_of(start[:8]).startswith("utf-8"):
         came = "UTF-16 or UTF-32, and damaged"
     return came or (_NO_JSON if start else "empty")

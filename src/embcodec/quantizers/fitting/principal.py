@@ -71,7 +71,8 @@ def directions_of(x: Floats, center: Floats | None, *, unit: bool = False) -> Di
     kept = lengths > 0
     typical = float(np.median(lengths[kept])) if kept.any() else 1.0
     rests = rests[kept] / lengths[kept, None].astype(np.float32)
-    moments = (rests.T @ rests).astype(np.float64) / max(len(rests), 1)
+    # A sample that is all center says nothing of directions: none counts more than another.
+    moments = (rests.T @ rests).astype(np.float64) / len(rests) if len(rests) else np.eye(dimension) / dimension
     share = shrinkage(moments, len(rests))
     moments = (1 - share) * moments + share * np.trace(moments) / dimension * np.eye(dimension)
     values, vectors = _along_center(moments, center) if unit else _falling(moments)

@@ -19,6 +19,7 @@ DIRECTIONS = 128
 
 _WHITENED = 0.1  # the power; see `whitened`
 _SHRUNK = 0.1
+_SMALL = 2.0**-40  # of values: their squares, summed over all rows, and those of lesser ones are within float32
 
 
 class Rotation(NamedTuple):
@@ -191,7 +192,7 @@ def whitened(x: Floats, levels: Levels) -> Rotation:
     each, all others the geometric mean of theirs, to which the gains are relative: thin products instead of whole ones,
     which finds within a fifth of a point as many neighbours at 512 dimensions.
     """
-    dimension = x.shape[1]
+    dimension, x = x.shape[1], _in_reach(x)
     values, vectors = np.linalg.eigh((x.T @ x).astype(np.float64) / len(x))
     mean = values.mean()
     if not mean > 0:  # constant rows, centred
@@ -206,8 +207,16 @@ def whitened(x: Floats, levels: Levels) -> Rotation:
     return learned_blocks(stretch.apply(x), levels)._replace(directions=stretch.directions, gains=stretch.gains)
 
 
+def _in_reach(x: Floats) -> Floats:
+    """Return rows, which count by their directions, times a power of two where their squares are beyond float32."""
+    largest = float(np.abs(x).max(initial=0))
+    if largest == 0 or _SMALL < largest < 1 / _SMALL:
+        return x
+    return np.ldexp(x, -int(np.frexp(largest)[1]))
+
+
 def _learned_matrix(x: Floats, levels: Levels, rounds: int) -> Floats:
-    dimension = x.shape[1]
+    dimension, x = x.shape[1], _in_reach(x)
     lengths = np.linalg.norm(x, axis=1, keepdims=True)
     kept = lengths[:, 0] > 0
     matrix = np.eye(dimension, dtype=np.float32)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import codecs
-import json
 import os
 from collections.abc import Callable, Iterator
 from io import BufferedReader, FileIO, RawIOBase, UnsupportedOperation
@@ -13,6 +12,7 @@ from ..._native.core import default_threads
 from ..._native.response.lines import LineReader
 from ...containers import allowed_bytes, check_max_bytes
 from ...words import as_path, as_whole, shown
+from ..body import encoding_of
 from ..codings import CODINGS, CodingError
 from .ahead import CAN, MOST_LINE, Ahead
 
@@ -136,7 +136,7 @@ class Source:
         coding = next((name for magic, name in _ZIPPED.items() if self.head.startswith(magic)), None)
         if coding is not None:
             self.file, self.head = _opened(self._layer(self._unzipped(self.file, coding)), BUFFER)
-        encoding = json.detect_encoding(self.head[:4])
+        encoding = encoding_of(self.head)
         if not encoding.startswith("utf-8"):
             self.file, self.head = _opened(self._layer(self._recoded(self.file, encoding)), BUFFER)
 
