@@ -194,3 +194,17 @@ def test_several_threads_copy_each_file_once(tmp_path: Path) -> None:
     assert collection._folder._arena._held == 600 * 16
     assert len(made) == 8
     assert all((found == made[0]).all() for found in made)
+
+
+@pytest.mark.parametrize("metric", ["cosine", "l2"])
+def test_fewer_files_than_before_are_met(tmp_path: Path, metric: Any) -> None:
+    """As on a worker, which is asked for some of them, and then for others: what is known of more rows stays back."""
+    same, order = np.ones((80, 8), np.float32), [np.arange(0, 40, 2), np.arange(40, 60), np.arange(60, 80)]
+    collection = Collection.create(tmp_path / "c", like=same)
+    for ids in (*order, np.arange(1, 40, 2)):  # to and fro, and all rows alike: each file is searched by itself
+        collection.append(same[ids], ids=ids)
+    folder, asked = collection._folder, prepare(same[:2], same, metric=metric)
+    first, second, third, last = folder.now.shards
+    for shards in ([first, second, third, last], [first, second, last], [first, last]):
+        (found,) = folder.corpus(shards).best(asked, 4, None, 1)
+        assert found.indices.tolist() == [[0, 1, 2, 3]] * 2

@@ -413,6 +413,27 @@ def test_nobody_sees_an_append_that_may_fail(
     assert ids_in(folder) == list(range(13))
 
 
+def test_a_file_that_is_new_is_left_to_its_writer(folder_in_memory: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A reader that has seen what a crash left must not hold the lock of what a writer makes in its place."""
+    folder = folder_in_memory / "c"
+    filled(folder)
+    file, real, looked = folder / "rows-00000004.safetensors", os.stat, []
+
+    def seen(path: Any, **named: Any) -> Any:
+        found = real(path, **named)
+        if os.fspath(path) == os.fspath(file):
+            looked.append(path)
+            file.unlink()
+            file.touch()
+        return found
+
+    file.write_bytes(b"what a crash left")
+    monkeypatch.setattr(os, "stat", seen)
+    monkeypatch.setattr(unlisted, "is_being_filled", lambda file: pytest.fail("its lock is asked for"))
+    assert ids_in(folder) == list(range(12))
+    assert looked
+
+
 KILLED = """
 import os, sys, numpy as np
 from embcodec import Collection

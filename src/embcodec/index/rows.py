@@ -69,7 +69,7 @@ class Part:
     def grown(self, rows: Rows) -> Part:
         """Return a part of `rows`, of which these are the first ones, or which are the first ones of these."""
         part = Part(rows)
-        part._squares, part.residuals = self._squares, self.residuals
+        part._squares, part.residuals = self._squares[: len(rows)], self.residuals[: len(rows)]
         return part
 
     def taken(self, kept: NDArray[np.bool_]) -> Part:

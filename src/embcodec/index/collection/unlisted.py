@@ -93,7 +93,9 @@ def _with_next_file(folder: Path, manifest: Manifest) -> Manifest | None:
         if not stat.S_ISREG(status.st_mode) or not 0 < status.st_size <= 2 * _SMALL:
             return None
         with open(path, "rb") as file:
-            if is_being_filled(file):
+            # Who fills a file holds its lock before anything is in it: an empty one, which a writer has made since in
+            # place of the other, is not to be locked in front of its writer.
+            if os.fstat(file.fileno()).st_size == 0 or is_being_filled(file):
                 return None
             tensors, words, _ = read_tensors_from(file)
     except (FileNotFoundError, StorageError):
