@@ -185,7 +185,7 @@ class Folder:
                 put_line = held.enter_context(adding(self.path, self._seen, addition, says_itself=itself))
                 if is_new:
                     self._ahead.make(addition.next_file)
-            self._seen = put_line(is_new)
+            self._seen = put_line(is_new)  # lines are flushed as often as the folder is, those since together
         self.now, self._here = self._seen.manifest, None
 
     def replace(self, manifest: Manifest) -> None:
