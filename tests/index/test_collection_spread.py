@@ -165,3 +165,18 @@ def test_pieces_are_all_rows_once(rows: tuple[int, ...], seats: int) -> None:
     sizes = [sum(piece.stop - piece.start for piece in group) for group in groups]
     if len(sizes) == len(parts):  # each end is half a step off at most
         np.testing.assert_allclose(sizes, np.array(parts) * sum(rows) / seats, rtol=0, atol=16_384)
+
+
+def test_a_worker_lets_go_of_files_that_are_gone(tmp_path: Path) -> None:
+    """Else their space stays taken, and each change leaves it more of them, for as long as the worker runs."""
+    collection = filled(tmp_path / "c", X, shards=3)
+    folder = spread._folder(str(tmp_path / "c"), (0, 0))
+    first, second, third = collection._folder.now.shards
+    kept = folder.corpus_of([pieces.Piece(first, 0, 5), pieces.Piece(second, 0, second.rows)])
+    other = folder.corpus_of([pieces.Piece(first, 5, first.rows), pieces.Piece(third, 0, third.rows)])
+    assert set(folder._lent) == {first, second, third}
+    del other
+    assert set(folder._lent) == {first, second}
+    del kept
+    assert not folder._lent
+    assert not folder._open

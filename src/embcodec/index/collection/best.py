@@ -58,6 +58,7 @@ class Here:
 
     def __init__(self, shards: Sequence[OpenShard], arena: Arena) -> None:
         better = [Place(shard.rescore_with, shard.ids, shard.live) for shard in shards if shard.rescore_with]
+        self._shards = shards  # files are open as long as they are searched
         self.codes = Segmented(arena.places(shards)) if shards else None
         self._better = Segmented(better) if better else None
 

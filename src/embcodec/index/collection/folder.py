@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import TypeVar
+from weakref import WeakValueDictionary
 
 import numpy as np
 from numpy.typing import NDArray
@@ -62,6 +63,7 @@ class Folder:
         kinds = read_index(path / LIKE)
         self.kind = Kind(kinds.codes.rows, None if kinds.rescore_with is None else kinds.rescore_with.rows)
         self._open: dict[Shard, OpenShard] = {}
+        self._lent: WeakValueDictionary[Shard, OpenShard] = WeakValueDictionary()
         self._here: Here | None = None
         self._arena = Arena()
         # When files last came or went, and what counted then; those that did not had been removed.
@@ -119,10 +121,12 @@ class Folder:
         return Here([self.shard(shard) for shard in shards], self._arena)
 
     def corpus_of(self, pieces: Sequence[Piece]) -> Here:
-        """Return some rows of files as one corpus."""
-        for piece in reversed(pieces):
-            self.shard(piece.shard)
-        return Here([self.shard(shard).between(start, stop) for shard, start, stop in pieces], self._arena)
+        """Return some rows of files as one corpus; files go with the last corpus that has them, whichever count now."""
+        opened: dict[Shard, OpenShard] = {}
+        for shard, _, _ in reversed(pieces):
+            opened[shard] = self._lent.get(shard) or OpenShard(self.path, shard, self.kind)
+        self._lent.update(opened)
+        return Here([opened[shard].between(start, stop) for shard, start, stop in pieces], self._arena)
 
     def rows_in(self, shard: Shard, ids: NDArray[np.int64]) -> NDArray[np.int64]:
         """Return the rows of ids in a shard, whose file is read only where some may be there; -1 for others."""

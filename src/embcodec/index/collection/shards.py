@@ -65,6 +65,8 @@ class OpenShard:
         The second may be None.
     """
 
+    _whole: OpenShard  # of which these are some rows: it is there as long as they are
+
     def __init__(self, folder: Path, shard: Shard, kind: Kind) -> None:
         path = os.path.join(folder, shard.file)
         try:
@@ -93,6 +95,7 @@ class OpenShard:
         if (start, stop) == (0, len(self.ids)):
             return self
         some = OpenShard.__new__(OpenShard)
+        some._whole = self
         some.name, some.ids = f"{self.name}[{start}:{stop}]", self.ids[start:stop]
         some.live = None if self.live is None else self.live[start:stop]
         better = self.rescore_with
