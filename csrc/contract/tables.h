@@ -14,10 +14,10 @@
  * 4) for d dimensions, apart from float32 roundings. On entry the scales are the least there may be: 0, or what the
  * queries were rounded by before. Returns 1, or 0 where a query is not finite.
  *
- * Scans may meet the first `twice` bytes of rows twice (ec_search_args.twice). Each query's tables then begin with those
- * of as many bytes more, whose entries count 1 << EC_DOT_U1_TWICE_SHIFT times: what the query has there in steps of so
- * many scales, and what that leaves is in the tables behind. `split` is scratch, float32 (8 * (twice + width),), or NULL
- * where twice is 0. */
+ * Scans may meet the first `twice` <= width bytes of rows twice (ec_search_args.twice). Each query's tables then begin
+ * with those of as many bytes more, whose entries count 1 << EC_DOT_U1_TWICE_SHIFT times: what the query has there in
+ * steps of so many scales, and what that leaves is in the tables behind. `split` is scratch, float32 (8 * (twice +
+ * width),), or NULL where twice is 0. */
 enum {
     EC_DOT_U1_TWICE_SHIFT = 5,  /* log2 of what entries of the first tables count */
     EC_DOT_U1_TWICE_MOST = 128, /* bytes that are met twice, at most: an even number */

@@ -89,14 +89,13 @@ typedef void pass_function(const uint8_t *row0, const uint8_t *row1, const uint8
                                              __m256i sums[][PASS_ROWS]) {                                    \
         pass(Q, 1, row0, row1, query, query_stride, dimension, ahead, sums);                                 \
     }
-PASS(1)
 PASS(2)
 PASS(3)
 PASS(4)
 PASS(5)
-static pass_function *const PASS_OF[2][PASS_QUERIES] = {
-    {pass_1, pass_2, pass_3, pass_4, pass_5},
-    {pass_1_flips, pass_2_flips, pass_3_flips, pass_4_flips, pass_5_flips},
+static pass_function *const PASS_OF[2][PASS_QUERIES + 1] = {
+    {NULL, NULL, pass_2, pass_3, pass_4, pass_5}, /* one query alone is met elsewhere, and next_pass() leaves none */
+    {NULL, NULL, pass_2_flips, pass_3_flips, pass_4_flips, pass_5_flips},
 };
 
 /* -128 times the sum of a query's codes, where rows are flipped: each of their codes was 128 too large. */
@@ -112,6 +111,7 @@ EC_INLINE int64_t next_pass(int64_t left) {
     return (left + n_passes - 1) / n_passes;
 }
 
+/* The scores of 2 .. MOST_QUERIES queries. */
 static void meet_few(const int8_t *queries, int64_t n_queries, const uint8_t *rows, int64_t stride_bytes,
                      int64_t n_rows, int64_t dimension, uint8_t flip, int32_t *scores, int64_t scores_stride,
                      int32_t *sums_of, int32_t *sumsq_of, uint8_t *prepared, const uint8_t *soon, int64_t soon_bytes) {
@@ -127,7 +127,7 @@ static void meet_few(const int8_t *queries, int64_t n_queries, const uint8_t *ro
         const int64_t end = ec_min_i64(first + block, n_rows);
         for (int64_t q = 0, n; q < n_queries; q += n) {
             n = next_pass(n_queries - q);
-            pass_function *const meet = PASS_OF[flip != 0][n - 1];
+            pass_function *const meet = PASS_OF[flip != 0][n];
             for (int64_t r = first; r < end; r += PASS_ROWS) {
                 __m256i sums[PASS_QUERIES + 1][PASS_ROWS];
                 int32_t dots[PASS_QUERIES + 1][PASS_ROWS];

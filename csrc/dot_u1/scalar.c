@@ -34,7 +34,8 @@ static void dot_u1_prepare(const void *tables, int64_t n_queries, int64_t width,
 
 /* scores[q * scores_stride + r] = the score of packed row r with the tables of query q. `prepared` points at a query of
  * the prepared batch whose number is a multiple of 4, and of 16 where tile_queries is, and n_queries is such a multiple,
- * too, unless they are the last of the batch. The tables are odd: entry 15 - n less its bias is minus entry n less its. near[q] and `ahead` are those of hamming_u1_tile, of scores above limits[q]. */
+ * too, unless they are the last of the batch. The tables are odd: entry 15 - n less its bias is minus entry n less its.
+ * near[q] and `ahead` are those of hamming_u1_tile, of scores above limits[q]. */
 static void dot_u1_tile(const void *prepared, int64_t n_queries, const void *panel, int64_t n_rows, int64_t width,
                         int64_t twice, const int32_t *limits, int32_t *scores, int64_t scores_stride, uint8_t *near,
                         const void *ahead, int64_t ahead_bytes) {

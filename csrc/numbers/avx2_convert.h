@@ -11,9 +11,8 @@
 EC_TARGET_AVX2
 
 enum {
-    EC_DIGITS_BYTES = 15, /* from the first digit on, that are read */
-    EC_LONGEST = 128,     /* no number that is noted is longer */
-    EC_MOST_FROM_E = 4    /* bytes of an exponent, with its 'e' */
+    EC_LONGEST = 128,  /* no number that is noted is longer */
+    EC_MOST_FROM_E = 4 /* bytes of an exponent, with its 'e' */
 };
 
 #define EC_EIGHT_KEPT 255, 255, 255, 255, 255, 255, 255, 255
@@ -113,7 +112,8 @@ EC_INLINE int32_t ec_count_points(const uint8_t *chunk, const ec_number_index *i
     return points;
 }
 
-/* Of each number all bits where it has more digits than were read, or just as many bytes as are. */
+/* Of each number all bits where it has more bytes than are read, or just as many: then the last of these is not zero. What is
+ * kept are characters below 128, so that eight of them are no negative number. */
 EC_INLINE __m256d ec_are_cut_avx2(ec_four_numbers four) {
     const __m256i last_u64x4 = _mm256_unpackhi_epi64(four.even_u8x32, four.odd_u8x32);
     return _mm256_castsi256_pd(_mm256_cmpgt_epi64(last_u64x4, _mm256_set1_epi64x(0x00ffffffffffffff)));

@@ -1,7 +1,6 @@
 /* For the driver (search.c): turns a limit of costs into a limit of raw scores, for the families of bits: of all rows, or
- * of a block of rows that have scales and biases of their own. The tile
- * kernel compares its int32 scores with it and reports which groups of rows have any score that may pass, so that most
- * scores are never turned into costs. */
+ * of a block of rows that have scales and biases of their own. The tile kernel compares its int32 scores with it and
+ * reports which groups of rows have any score that may pass, so that most scores are never turned into costs. */
 #include <math.h>
 
 #include "scan.h"
@@ -17,8 +16,8 @@ static int rows_are_plain(const ec_search_args *args) {
     return args->metric == EC_COST_DOT && ec_segments_are_plain(args) && args->sum_weight == 0;
 }
 
-/* ec_cost() makes a cost of a score by additions and multiplications with values that are fixed for a query, each
- * rounded. All of these are monotone, so costs never fall, or never rise, as scores rise. It is therefore enough to
+/* ec_cost() makes a cost of a score by additions and multiplications with values that are fixed for a query and a row,
+ * here the first of `f`, each rounded. All of these are monotone, so costs never fall, or never rise, as scores rise. It is therefore enough to
  * find one score that does not pass: no score beyond it passes either, however rough the guess was that the search
  * began from. `way` is 1 where costs get worse as scores rise (Hamming), -1 where they get worse as scores fall
  * (dots). */

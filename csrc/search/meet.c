@@ -62,6 +62,11 @@ static int32_t whole_limit(float limit) {
  * scores and filter them. */
 enum { ROWS_OF_ONE = 256 };
 
+/* Whether a tile is given limits for rows from n_rows on. */
+static int asks_limits(const ec_scan *scan, int64_t n_rows) {
+    return scan->args->within || n_rows / ROWS_OF_ONE >= scan->args->k;
+}
+
 /* Asks for the beginning of the next segment, which the processor cannot foresee. */
 static void ahead_elsewhere(const ec_block *block) {
     enum { LINES = 32, VALUES = 4 };
@@ -77,7 +82,7 @@ static void ahead_elsewhere(const ec_block *block) {
 static void set_limit(const ec_scan *scan, int64_t query, int64_t slot, int64_t n_rows, int32_t limit_i32,
                       float limit_f32) {
     const ec_finish f = finish_of(scan, query);
-    const int asks = scan->args->within || n_rows / ROWS_OF_ONE >= scan->args->k;
+    const int asks = asks_limits(scan, n_rows);
     scan->limits_i32[slot] = limit_i32;
     scan->limits_f32[slot] = limit_f32;
     scan->near_limits[slot] = ec_scan_near_limit(scan, &f, asks ? limit_i32 : EC_NO_LIMIT_I32, asks ? limit_f32 : NAN);
@@ -242,7 +247,7 @@ static int64_t keep_screened(const ec_scan *scan, ec_sink *to, int64_t query, in
 /* Sets the limits of raw scores for a block whose rows have scales and biases of their own. */
 static void set_block_limits(const ec_scan *scan, const ec_sink *to, int64_t first_query, int64_t n_queries,
                              ec_block *block) {
-    const int asks = block->scales && (to->range || block->first / ROWS_OF_ONE >= scan->args->k);
+    const int asks = block->scales && (to->range || asks_limits(scan, block->first));
     const int known = asks && ec_block_extent(block);
     for (int64_t slot = 0; slot < n_queries; slot++) {
         scan->near_limits[slot] = INT32_MIN;

@@ -1,5 +1,4 @@
-/* Shared by the tiers that make the tables of dot_u1: their scale, how entries are rounded, and how they
- * end. */
+/* Shared by the tiers that make the tables of dot_u1: their scale, how entries are rounded, and how they end. */
 #ifndef EC_TABLES_H
 #define EC_TABLES_H
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from each import each
 
-from embcodec._native import base64, quantize, scan, search, sums
+from embcodec._native import base64, hamming, quantize, scan, search, sums
 from embcodec._native.core import lib, pointer
 
 X = np.ones((40, 8), np.float32)
@@ -33,6 +33,7 @@ def no_doubt(x: object, codes: object) -> None:
         "firsts of codes": lambda: quantize.dequantize_ranges(CODES, SHORT, EVERY),
         "more than a row has": lambda: quantize.truncate_to_unit(X, 9),
         "a query": lambda: sums.dots_f32(SHORT, X),
+        "bytes met twice": lambda: hamming.bit_tables(X, 2),
         "texts without rows": lambda: base64.decode_rows(b"AAAA", AT, LENGTHS, np.empty((2, 3), np.uint8)),
         "lengths": lambda: base64.decode_rows(b"AAAA", AT, LENGTHS[:2], np.empty((3, 3), np.uint8)),
     }.items(),

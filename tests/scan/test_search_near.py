@@ -10,6 +10,9 @@ import pytest
 from each import each
 
 from embcodec import Embeddings, LowBitQuantizer, range_search, search
+from embcodec.scan.best import best_of
+from embcodec.scan.plan import plan
+from embcodec.scan.reach import Reach
 
 N_ROWS, N_QUERIES = 700, 7  # blocks of 256 and a rest that is no whole 64; queries by fours and a rest
 
@@ -135,6 +138,12 @@ def test_costs_of_codes_with_scales_and_biases_of_their_own(isa: str, share: flo
             queries,
             lambda one, k=k: [part[0] for part in (search(one, codes, k, metric="dot")[::-1])],
         )
+        reach = Reach(k)  # what the first search tells, the second is within from its first block on
+        for _ in range(2):
+            again = best_of(plan(queries, codes, "dot", "int8"), k, 1, reach)
+            assert np.array_equal(again.indices, found.indices)
+            assert np.array_equal(again.scores, found.scores)
+        assert reach.costs is not None
     every = search(queries, codes, len(rows), metric="dot")
     greatest = [begin + int(codes.row_scales()[begin : begin + 256].argmax()) for begin in range(0, 2048, 256)]
     just = every.scores[1][np.isin(every.indices[1], greatest)]  # these rows are found by a hair, or barely not

@@ -21,6 +21,8 @@ def bit_tables(queries: Floats, twice: int = 0) -> tuple[NDArray[np.uint8], Floa
     as the others alone would be.
     """
     width = queries.shape[1] // 8
+    if not 0 <= twice <= width:
+        raise ValueError(f"values of {twice} bytes that are met twice, of {width}")
     scales = np.zeros(len(queries), np.float32)
     tables = np.empty((len(queries), lib.ec_dot_u1_tables_bytes(1, twice + width)), np.uint8)
     split = np.empty(8 * (twice + width) if twice else 0, np.float32)
