@@ -13,7 +13,8 @@ enum {
     FEW_F32_ROWS = 192, /* rows a block where dot_f32_few has no remainder, and sift no partial vector */
     ONE_BYTES =
         1024 << 10,  /* of a block that one query meets: memory rests between blocks, and shorter ones are many */
-    ONE_MOST = 1024, /* but rows, whose scores and terms are to stay in the first-level cache */
+    ONE_SHARE = 32,  /* but that part of all rows, so that many threads end together */
+    ONE_MOST = 1024, /* and rows, whose scores and terms are to stay in the first-level cache */
     BATCH_LEAST = 8,
     BATCH_MOST = 1024
 };
@@ -182,7 +183,8 @@ void ec_scan_rows(const ec_scan *scan, const void *queries, int64_t n_queries, e
 /* The rows of a block that are met as they lie, so that no panel is to be kept small. A multiple of EC_NEAR_ROWS, as
  * all blocks are: their masks begin with a byte. */
 static int64_t rows_met_plain(const ec_search_args *args) {
-    const int64_t fit = ONE_BYTES / args->row_bytes / EC_NEAR_ROWS * EC_NEAR_ROWS;
+    const int64_t all = args->selection ? args->n_selected : args->n_rows;
+    const int64_t fit = ec_min_i64(ONE_BYTES / args->row_bytes, all / ONE_SHARE) / EC_NEAR_ROWS * EC_NEAR_ROWS;
     if (args->n_queries == 1) return ec_clamp_i64(fit, EC_DOT_BLOCK, ONE_MOST);
     return args->family == EC_DOT_F32 ? FEW_F32_ROWS : EC_DOT_BLOCK;
 }
