@@ -5,8 +5,7 @@
 #include "results.h"
 
 /* Make tables for EC_DOT_U1 of queries float32 (n_queries, 8 * width), whose values are in the order of the rows' bits,
- * the highest bit of a byte first. tables: ec_dot_u1_tables_bytes(n_queries, twice + width). With scales float32
- * (n_queries,)
+ * the highest bit of a byte first. tables: ec_dot_u1_tables_bytes(n_queries, twice + width). With scales float32 (n_queries,)
  *
  *     query . (+-1 of the row) = scale * score
  *

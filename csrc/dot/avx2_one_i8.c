@@ -58,15 +58,6 @@ static void split(const uint8_t *query, int64_t n, split_query *to) {
     to->last_u8x32 = ec_load_32(mask);
 }
 
-/* A load of its own: compilers would rather load once for each use, and loads would be the limit. */
-EC_INLINE __m256i load_once(const uint8_t *p) {
-    __m256i x = ec_load_32(p);
-#if defined(__GNUC__) || defined(__clang__)
-    __asm__("" : "+x"(x));
-#endif
-    return x;
-}
-
 /* Meets 32 codes of row i. */
 EC_INLINE void meet_codes(const int more, const int flips, __m256i codes_u8x32, __m256i even_query_i16x16,
                           __m256i odd_query_i16x16, int i, counts *to) {
@@ -108,7 +99,7 @@ EC_INLINE counts meet_rows(const int more, const int flips, const uint8_t *const
         const __m256i odd_i16x16 = _mm256_loadu_si256((const __m256i *)(const void *)(query->codes + d + STEP / 2));
 #pragma GCC unroll 4
         for (int i = 0; i < ROWS_AT_ONCE; i++) {
-            const __m256i codes_u8x32 = load_once(row[i] + d);
+            const __m256i codes_u8x32 = load_once_32(row[i] + d);
             meet_codes(more, flips, more && flips ? _mm256_xor_si256(codes_u8x32, flip_u8x32) : codes_u8x32,
                        even_i16x16, odd_i16x16, i, &to);
         }

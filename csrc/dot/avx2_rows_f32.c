@@ -29,15 +29,6 @@ typedef struct {
     __m256 v[2];
 } partial_sums;
 
-/* A load of its own: compilers would rather load once for each product, and loads would be the limit. */
-EC_INLINE __m256 load_once(const uint8_t *p) {
-    __m256 x = load_f32x8(p);
-#if defined(__GNUC__) || defined(__clang__)
-    __asm__("" : "+x"(x));
-#endif
-    return x;
-}
-
 /* Adds to the partial sums those of `n` dimensions of n_rows rows and n_queries queries, or sets them if `first`;
  * prefetches what lies `ahead` bytes behind the rows, unless that is 0, in the order of memory: in that of the passes
  * memory is half as fast. A lane without a value in the last step adds a product of zeros, which changes nothing (or
@@ -60,7 +51,7 @@ EC_INLINE void pass(const int n_rows, const int n_queries, const uint8_t *const 
             for (int q = 0; q < n_queries; q++) query_f32x8[q] = load_f32x8(query + q * 64 + h * 32);
 #pragma GCC unroll 4
             for (int i = 0; i < n_rows; i++) {
-                const __m256 row_f32x8 = load_once(row[i] + d * 4 + h * 32);
+                const __m256 row_f32x8 = load_once_f32x8(row[i] + d * 4 + h * 32);
                 const char *const soon = (const char *)row[0] + n_rows * d * 4 + i * 64 + ahead;
                 if (ahead && h == 0) _mm_prefetch(soon, _MM_HINT_T1);
 #pragma GCC unroll 2
@@ -123,11 +114,11 @@ EC_INLINE void meet_two(const int squares, const uint8_t *const row[2], const ui
     int64_t d = 0;
     for (; d + EC_CLASSES <= n; d += EC_CLASSES, query += 64) {
         /* with squares there are no registers for the query */
-        const __m256 low_query_f32x8 = squares ? load_f32x8(query) : load_once(query);
-        const __m256 high_query_f32x8 = squares ? load_f32x8(query + 32) : load_once(query + 32);
+        const __m256 low_query_f32x8 = squares ? load_f32x8(query) : load_once_f32x8(query);
+        const __m256 high_query_f32x8 = squares ? load_f32x8(query + 32) : load_once_f32x8(query + 32);
 #pragma GCC unroll 2
         for (int i = 0; i < 2; i++) {
-            const __m256 low_f32x8 = load_once(row[i] + d * 4), high_f32x8 = load_once(row[i] + d * 4 + 32);
+            const __m256 low_f32x8 = load_once_f32x8(row[i] + d * 4), high_f32x8 = load_once_f32x8(row[i] + d * 4 + 32);
             partial_f32x8[i][0] = _mm256_fmadd_ps(low_query_f32x8, low_f32x8, partial_f32x8[i][0]);
             partial_f32x8[i][1] = _mm256_fmadd_ps(high_query_f32x8, high_f32x8, partial_f32x8[i][1]);
             if (squares) add_squares_f32(row[i] + d * 4, squares_f64x4[i]);

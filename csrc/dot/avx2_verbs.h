@@ -43,6 +43,17 @@ EC_INLINE void add_products_i16x16(__m256i *sums_i32x8, __m256i a_i16x16, __m256
 #endif
 }
 
+/* 32 bytes by a load of its own: compilers would rather load once for each use, and loads would be the limit. */
+EC_INLINE __m256i load_once_32(const uint8_t *p) {
+    __m256i x = ec_load_32(p);
+#if defined(__GNUC__) || defined(__clang__)
+    __asm__("" : "+x"(x));
+#endif
+    return x;
+}
+
+EC_INLINE __m256 load_once_f32x8(const uint8_t *p) { return _mm256_castsi256_ps(load_once_32(p)); }
+
 EC_INLINE __m256 load_f32x8(const void *p) { return _mm256_loadu_ps((const float *)p); }
 
 /* Lanes 0 .. n - 1 of a row; the others are 0. */

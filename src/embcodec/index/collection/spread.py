@@ -78,10 +78,7 @@ class Spread:
                 return
             except FileNotFoundError:  # compacted: the caller looks again
                 raise
-            except (
-                CancelledError,
-                OSError,
-            ):  # workers are gone, all that had the queries, or one while it was sent them
+            except (CancelledError, OSError):  # workers are gone: all that had the queries, or one that was sent them
                 if tries == _TRIES - 1:
                     raise
                 time.sleep(_PAUSE * 2**tries)
