@@ -161,8 +161,9 @@ class LowBitQuantizer:
         Parameters
         ----------
         sample : array-like of float, (n, dimension), iterator or list of such, or Summary
-            One row is enough, a few for each dimension are good; at most 20,000 are used to learn a rotation. Of
-            several batches a :class:`Summary` keeps those to fit to.
+            One row is enough, a few for each dimension are good, and the rows that are to be coded, all of them, are
+            best; at most 20,000 are used to learn a rotation. Of several batches a :class:`Summary` keeps those to fit
+            to.
         queries : array-like of float, (m, dimension), optional
             Real queries to measure choices with, some hundred. By default rows of the sample ask, as they are, without
             half of what they share, and mixed with each other.
