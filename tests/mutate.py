@@ -2,7 +2,7 @@
 
 python tests/mutate.py ROOM [--count 40] [--seed 1] [--jobs 2]
 
-A room is a package of src/embcodec (wire, scan, quantizers, index, client) or `c`, the portable files of sixteen families.
+A room is a package of src/embcodec (wire, scan, quantizers, index, client) or `c`, the portable files of 16 families.
 Everything happens in copies of the tree. The room's tests run once to see which lines each of them reaches and how long
 it takes. A break is then put before the tests that reach its line, quickest first, until one fails. Of what survives,
 a test is missing, or the line does nothing, or the break changes nothing that can be seen: that is for the reader.
