@@ -2,7 +2,7 @@
 
 python tests/mutate.py ROOM [--count 40] [--seed 1] [--jobs 2]
 
-A room is a package of src/embcodec (wire, scan, quantizers, index, client) or `c`, the portable files of nine families.
+A room is a package of src/embcodec (wire, scan, quantizers, index, client) or `c`, the portable files of 16 families.
 Everything happens in copies of the tree. The room's tests run once to see which lines each of them reaches and how long
 it takes. A break is then put before the tests that reach its line, quickest first, until one fails. Of what survives,
 a test is missing, or the line does nothing, or the break changes nothing that can be seen: that is for the reader.
@@ -46,6 +46,13 @@ FAMILIES = {
     "hamming": ("tests/kernels/test_hamming.py", "tests/scan/"),
     "floats": ("tests/kernels/test_floats.py", "tests/wire/"),
     "base64": ("tests/kernels/test_base64.py", "tests/wire/test_octets.py"),
+    "chain": ("tests/quantizers/test_lowbit_principal.py",),
+    "principal": ("tests/quantizers/test_lowbit_principal.py", "tests/kernels/test_lowbit_queries.py"),
+    "bits": ("tests/kernels/test_bits.py",),
+    "tables": ("tests/scan/test_search_lowbit.py", "tests/kernels/test_hamming.py"),
+    "extremes": ("tests/quantizers/test_calibrate", "tests/quantizers/test_summary.py"),
+    "hadamard": ("tests/quantizers/test_lowbit_rotations.py",),
+    "crc32": ("tests/files/test_storage_checksums.py",),
 }
 TIERS = ("avx", "amx", "neon", "dotprod")  # compared with scalar, which is the specification
 LOADED = ("numpy", "pytest", "hypothesis", "_hypothesis_pytestplugin", "numba", "httpx2", "stamina", "pyarrow", "rich")

@@ -88,9 +88,10 @@ typedef struct {
 ec_result ec_response_width(const void *body, const ec_row_span *span, const ec_row_format *format);
 
 /* Decode `count` vectors into rows of format->width elements, one after the other from `rows` on. `produced` is the
- * number of rows decoded, so on failure the number of the bad row; `consumed` is then an offset into the body. */
+ * number of rows decoded, so on failure the number of the bad row; `consumed` is then an offset into the body.
+ * EC_NO_CAPACITY, and nothing is written, where `rows` has room for `capacity` elements and they are more. */
 ec_result ec_response_decode_rows(const void *body, const ec_row_span *spans, int64_t count,
-                                  const ec_row_format *format, void *rows);
+                                  const ec_row_format *format, void *rows, int64_t capacity);
 
 /* Scan and decode by turns, a little text at a time while it is in the cache, until EC_SCAN_DONE, or EC_SCAN_AT_ROW
  * with `cursor->rows` at `capacity` or `cursor->offset` at `cursor->until`. Row r of the list becomes row r of
@@ -189,9 +190,10 @@ ec_result ec_batch_read_lines(const void *text, int64_t n, const void *names, co
 ec_result ec_batch_read_parts(const void *text, int64_t n, const void *names, const ec_row_format *format, void *matrix,
                               int64_t capacity, void *lines, int64_t most, int64_t parts, int32_t threads);
 
-/* Write the custom_ids of lines as they stand in `text`, each with the quote behind it. All lines have one, without escapes;
- * id_start and id_end count from `text` on. Returns the bytes written. */
-int64_t ec_batch_join_ids(const void *text, const void *lines, int64_t count, void *ids);
+/* Write the custom_ids of lines as they stand in text[0, n), each with the quote behind it. All lines have one, without
+ * escapes; id_start and id_end count from `text` on. Returns the bytes written, at most `capacity`; -1 where they would be
+ * more, or a custom_id is not in the text. */
+int64_t ec_batch_join_ids(const void *text, int64_t n, const void *lines, int64_t count, void *ids, int64_t capacity);
 
 /* Permute rows in place: row i becomes the former row sources[i]. `sources` is a permutation, which is lost; `scratch`
  * holds one row. */

@@ -120,8 +120,9 @@ static ec_result decode_list(const uint8_t *body, const ec_row_span *span, const
 }
 
 ec_result ec_response_decode_rows(const void *body, const ec_row_span *spans, int64_t count,
-                                  const ec_row_format *format, void *rows) {
-    int64_t row_bytes = ec_row_bytes(format);
+                                  const ec_row_format *format, void *rows, int64_t capacity) {
+    const int64_t row_bytes = ec_row_bytes(format);
+    if (count > 0 && format->width > capacity / count) return make_result(spans[0].start, 0, EC_NO_CAPACITY);
     for (int64_t i = 0; i < count; i++) {
         uint8_t *row = (uint8_t *)rows + i * row_bytes;
         ec_result result = make_result(spans[i].start, 0, EC_WRONG_KIND);

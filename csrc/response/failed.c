@@ -165,7 +165,8 @@ static int note_broken_row(const uint8_t *text, int64_t n, const char *path, con
             if (width <= 0 || (format->width ? width != format->width || capacity < 1 : width > capacity)) return 0;
             own.width = width;
         }
-        ec_result result = ec_response_decode_rows(text, &span, 1, &own, matrix);
+        const int64_t room = format->width ? capacity * format->width : capacity;
+        ec_result result = ec_response_decode_rows(text, &span, 1, &own, matrix, room);
         if (result.status == EC_BAD_LENGTH) return 0;
         if (result.status != EC_OK) return note_fault(to, EC_LINE_BROKEN, result.status, result.consumed, row);
     }

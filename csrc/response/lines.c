@@ -66,7 +66,8 @@ static int pass_rows(line_reader *line) {
         if (line->rows == 0) line->first = span.start;
         if (line->format->width == 0 && !learn_width(line, &span)) return 0;
         uint8_t *row = line->matrix + line->rows * ec_row_bytes(line->format);
-        if (ec_response_decode_rows(reader->text, &span, 1, line->format, row).status != EC_OK) return 0;
+        const int64_t room = (line->capacity - line->rows) * line->format->width;
+        if (ec_response_decode_rows(reader->text, &span, 1, line->format, row, room).status != EC_OK) return 0;
         line->in_place += span.index == line->rows;
         line->unindexed += span.index == EC_INDEX_MISSING;
         line->rows++;
@@ -220,14 +221,16 @@ ec_result ec_batch_read_lines(const void *text, int64_t n, const void *names, co
     return result;
 }
 
-int64_t ec_batch_join_ids(const void *text, const void *lines, int64_t count, void *ids) {
-    uint8_t *to = ids;
+int64_t ec_batch_join_ids(const void *text, int64_t n, const void *lines, int64_t count, void *ids, int64_t capacity) {
+    int64_t written = 0;
     for (int64_t i = 0; i < count; i++) {
         ec_batch_line one;
         memcpy(&one, (const uint8_t *)lines + i * (int64_t)sizeof one, sizeof one);
+        if (one.id_start < 0 || one.id_start >= one.id_end || one.id_end > n) return -1;
         const int64_t start = one.id_start + 1, length = one.id_end - start; /* behind the quote before it */
-        memcpy(to, (const uint8_t *)text + start, (size_t)length);
-        to += length;
+        if (length > capacity - written) return -1;
+        memcpy((uint8_t *)ids + written, (const uint8_t *)text + start, (size_t)length);
+        written += length;
     }
-    return to - (uint8_t *)ids;
+    return written;
 }

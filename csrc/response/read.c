@@ -27,7 +27,8 @@ ec_result ec_response_read_rows(const void *body, int64_t n, const void *path, e
             break;
         }
         int64_t count = result.produced;
-        result = ec_response_decode_rows(body, spans, count, format, (uint8_t *)matrix + before.rows * row_bytes);
+        uint8_t *rows = (uint8_t *)matrix + before.rows * row_bytes;
+        result = ec_response_decode_rows(body, spans, count, format, rows, room * format->width);
         if (result.status != EC_OK) return result;
         if (!indices) continue;
         for (int64_t i = 0; i < count; i++) memcpy((uint8_t *)indices + (before.rows + i) * 8, &spans[i].index, 8);

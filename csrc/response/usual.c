@@ -65,7 +65,7 @@ static int pass_row(ec_json_reader *reader, const char *vector, const ec_usual_f
     if (!ec_json_expect(reader, '[') || !ec_response_pass_row(reader, &path, &span)) return 0;
     if ((span.index != 0 && span.index != EC_INDEX_MISSING) || !ec_json_expect(reader, ']')) return 0;
     answer->kind = span.kind;
-    return ec_response_decode_rows(reader->text, &span, 1, form->format, row).status == EC_OK &&
+    return ec_response_decode_rows(reader->text, &span, 1, form->format, row, form->format->width).status == EC_OK &&
            ec_row_reads_as_asked(row, form->format, span.kind, form->asked);
 }
 

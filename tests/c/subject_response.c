@@ -10,7 +10,7 @@ static void decode(const uint8_t *body, const ec_row_span *spans, int64_t count,
     format.width = found.produced;
     int64_t bytes = count * row_bytes_of(&format);
     uint8_t *rows = place(bytes);
-    ec_result result = ec_response_decode_rows(body, spans, count, &format, rows);
+    ec_result result = ec_response_decode_rows(body, spans, count, &format, rows, count * format.width);
     record_result(result);
     HOLDS(result.produced >= 0 && result.produced <= count);
     if (result.status == EC_OK) record(rows, bytes);
@@ -122,7 +122,7 @@ static void read_alone(const uint8_t *body, int64_t n, ec_row_format format) {
     format.width = width.produced;
     int64_t bytes = row_bytes_of(&format);
     uint8_t *row = place(bytes), *alone = place(bytes);
-    ec_result decoded = ec_response_decode_rows(body, &span, 1, &format, row);
+    ec_result decoded = ec_response_decode_rows(body, &span, 1, &format, row, format.width);
     ec_one_row one = ec_response_read_one(body, n, PATH, &start, &format, EC_PAYLOAD_NONE, alone);
     record(&one.found, sizeof one.found);
     read_usual(body, n, &format, row, one.found);

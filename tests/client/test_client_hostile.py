@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import errno
 import io
+import itertools
 import json
 import logging
+import os
 import pickle
+import socket
+import ssl
 import time
 import traceback
 from pathlib import Path
@@ -13,6 +18,7 @@ from typing import Any
 
 import pytest
 from clients import by_client, embed, short_waits
+from each import each
 from hostile import (
     HostileServer,
     Received,
@@ -32,6 +38,7 @@ from hostile import (
 from paths import TESTS
 
 from embcodec import DecodeError, EmbcodecError, ServiceError, TransportError
+from embcodec.client import transport
 from embcodec.client.client import AsyncClient, Client
 
 __all__ = ["embed", "short_waits"]
@@ -339,11 +346,33 @@ def test_clients_hide_and_leave_out_their_key() -> None:
             pickle.dumps(client._settings.key)
 
 
+def caused(error: BaseException, *causes: BaseException) -> BaseException:
+    """Return an error with the first of the causes, which has the next one, and so on."""
+    for upper, cause in itertools.pairwise((error, *causes)):
+        upper.__cause__ = cause
+    return error
+
+
+@each(
+    "words, causes",
+    [
+        ("connection refused", [ConnectionRefusedError(errno.ECONNREFUSED, "Connect call failed ('::1', 9)")]),
+        (os.strerror(errno.ENETUNREACH), [OSError("all"), OSError(errno.ENETUNREACH, "Connect call failed")]),
+        ("connection refused", [OSError("all"), ExceptionGroup("", [ConnectionRefusedError(), OSError()])]),
+        ("all attempts failed", [ssl.SSLError(1, "wrong version number")]),
+        ("all attempts failed", [socket.gaierror(8, "nodename nor servname provided")]),
+        ("all attempts failed", []),
+    ],
+)
+def test_why_there_is_no_connection_is_told(words: str, causes: list[BaseException]) -> None:
+    assert transport._why_unconnected(caused(OSError("all attempts failed"), *causes)).startswith(words)
+
+
 @pytest.mark.parametrize("retries", [0, 1, 3])
 def test_nobody_there(embed: Any, caplog: pytest.LogCaptureFixture, retries: int) -> None:
     with hostile_server(b"") as server:
         gone = server.base_url
-    with pytest.raises(TransportError, match=r"cannot connect to 127\.0\.0\.1") as caught:
+    with pytest.raises(TransportError, match=r"cannot connect to 127\.0\.0\.1:\d+: connection refused") as caught:
         embed(gone, ["a"], client={"max_retries": retries, "api_key": KEY})
     assert caught.value.transient
     assert_kept(caught.value)

@@ -328,6 +328,26 @@ def test_what_save_wrote_is_known_beside_a_column_that_was_added(tmp_path: Path)
     assert from_arrow(table) == rows
 
 
+@pytest.mark.parametrize("suffix", [".npy", ".npz", ".parquet", ".safetensors"])
+def test_a_file_that_was_cut_off_or_never_written_is_called_so(suffix: str, tmp_path: Path) -> None:
+    path = tmp_path / f"rows{suffix}"
+    save(path, np.eye(40, dtype=np.float32))
+    whole = path.read_bytes()
+    for size in (40, len(whole) // 2, len(whole) - 1):
+        path.write_bytes(whole[:size])
+        head = suffix == ".npy" and size == 40  # of which the rest is missing
+        with pytest.raises(StorageError, match="cut off" if not head else "damaged"):
+            load(path)
+    for damaged in (bytes([whole[0] ^ 1]) + whole[1:-1], whole[:60] + bytes([whole[60] ^ 255]) + whole[61:]):
+        path.write_bytes(damaged)
+        with pytest.raises(StorageError) as caught:
+            load(path)
+        assert "cut off" not in str(caught.value)
+    path.write_bytes(b"")
+    with pytest.raises(StorageError, match="file is empty"):
+        load(path)
+
+
 def test_what_a_file_begins_like_is_said(tmp_path: Path) -> None:
     rows = np.eye(3, dtype=np.float32)
     for suffix in (".npy", ".npz", ".parquet", ".hdf5"):

@@ -178,6 +178,8 @@ def test_refusals(tmp_path: Path) -> None:
         Collection.create(tmp_path / "c", like=X)
     with pytest.raises(StorageError, match="is no collection"):
         Collection.open(tmp_path)
+    with pytest.raises(StorageError, match=r"is no collection: there is no such folder; Collection\.create"):
+        Collection.open(tmp_path / "absent")
     with pytest.raises(TypeError, match=r"list of the ids that count: .*ids_of\(texts\).*; not a boolean a row"):
         collection.search(Q, 1, mask=[True, False])
     for mask in ([1.5], [[1]], [None]):

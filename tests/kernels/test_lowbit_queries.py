@@ -55,3 +55,13 @@ def test_places_meet_sums_of_directions(sources: int) -> None:
         source[-1, -1] = bad
         with pytest.raises(DecodeError):
             meet(source, weights.astype(np.float32), turned.astype(np.float32))
+
+
+def test_arrays_that_do_not_go_together_are_refused() -> None:
+    queries, places = np.ones((3, 8), np.float32), np.zeros((2, 5), np.int32)
+    with pytest.raises(DecodeError):
+        rests_of(queries, queries[0, :7], 2.0)
+    with pytest.raises(DecodeError):
+        meet(places[:1], np.ones((2, 5), np.float32), queries)
+    with pytest.raises(DecodeError):
+        meet(places[:0], np.ones((0, 5), np.float32), queries)

@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from embcodec import DecodeError, Embeddings, ServiceError, decode_response, encode_response
 from embcodec._native import core
 from embcodec._native.core import ffi, lib
+from embcodec._native.response.lines import ids_of_lines
 from embcodec.wire.envelopes import USUAL_ROW
 
 text = st.text(max_size=12)
@@ -210,9 +211,13 @@ def test_no_byte_beyond_the_rows_is_written(isa: str) -> None:
         form.width, form.type = want.shape[1], lib.EC_FLOAT32 if dtype == "float" else lib.EC_INT8
         for side in ("start", "end"):
             with guarded(want.nbytes, side) as memory:
-                result = lib.ec_response_decode_rows(body, spans, 3, form, core.pointer(memory))
+                result = lib.ec_response_decode_rows(body, spans, 3, form, core.pointer(memory), want.size)
                 assert (result.status, result.produced) == (lib.EC_OK, 3)
                 assert memory.tobytes() == want.tobytes()
+            with guarded(want.nbytes - want.itemsize, side) as memory:
+                result = lib.ec_response_decode_rows(body, spans, 3, form, core.pointer(memory), want.size - 1)
+                assert (result.status, result.produced) == (lib.EC_NO_CAPACITY, 0)
+                assert np.all(memory == 0x55)
         kind = lib.EC_FLOAT32 if dtype == "float" else lib.EC_INT8
         for encoded in (0, 1):
             bound = lib.ec_response_rows_bound(3, want.shape[1], kind, encoded, USUAL_ROW.around)
@@ -223,6 +228,28 @@ def test_no_byte_beyond_the_rows_is_written(isa: str) -> None:
                 assert used <= bound
                 assert not encoded or used == bound
                 assert len(json.loads(b"[" + memory[: used - 1].tobytes() + b"]")) == 3
+
+
+def test_ids_are_joined_where_there_is_room_and_text() -> None:
+    text = b'{"custom_id":"ab"}\n{"custom_id":"cde"}\n'
+    lines = np.full((2, 12), -1, np.int64)
+    lines[:, 2:4] = (13, 17), (32, 37)
+    assert ids_of_lines(text, 0, lines) == ["ab", "cde"]
+    with guarded(len(text)) as source, guarded(7) as ids:
+        source[:] = np.frombuffer(text, np.uint8)
+
+        def join(n: int, capacity: int) -> int:
+            given = core.pointer(source), n, core.pointer(lines), 2, core.pointer(ids), capacity
+            return int(lib.ec_batch_join_ids(*given))
+
+        assert join(len(text), 7) == 7
+        assert ids.tobytes() == b'ab"cde"'
+        assert join(37, 7) == 7
+        assert join(len(text), 6) == -1
+        assert join(36, 7) == -1
+        for start, end in ((-1, 37), (37, 37), (40, 37), (32, -1)):
+            lines[1, 2:4] = start, end
+            assert join(len(text), 7) == -1
 
 
 @pytest.mark.parametrize("stop", ['"', "\\", "\x00", "\x1f", "\x80", "\xff"])

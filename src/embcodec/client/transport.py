@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import os
 import random
+import socket
 import ssl
 import time
 import uuid
@@ -178,7 +180,7 @@ class Transport:
         except (TimeoutError, httpx2.TimeoutException):
             words, transient = f"no complete answer from {host} within {seconds:g} seconds", True
         except httpx2.ConnectError as error:
-            words, transient = f"cannot connect to {host}: {error}", True
+            words, transient = f"cannot connect to {host}: {_why_unconnected(error)}", True
         except httpx2.InvalidURL as error:
             words, transient = f"no address: {error}", False
         except httpx2.RequestError as error:
@@ -188,6 +190,21 @@ class Transport:
         except Exception as error:  # whatever else an odd answer does to the libraries that read it
             words, transient = f"the answer of {host} cannot be read: {type(error).__name__}: {error}", False
         return TransportError(self._settings.redact(words), transient=transient)
+
+
+def _why_unconnected(error: BaseException) -> str:
+    """Say why there is no connection: libraries that try several addresses tell only in what lies beneath an error."""
+    words, beneath = str(error), error.__cause__ or error.__context__
+    while beneath is not None:
+        if isinstance(beneath, BaseExceptionGroup):
+            beneath = beneath.exceptions[0]
+        if isinstance(beneath, ConnectionRefusedError):
+            return "connection refused, as where no service listens at this port"
+        # Those two have numbers of their own.
+        if isinstance(beneath, OSError) and not isinstance(beneath, ssl.SSLError | socket.gaierror) and beneath.errno:
+            words = os.strerror(beneath.errno)
+        beneath = beneath.__cause__ or beneath.__context__
+    return words
 
 
 def _retry_rule(seconds: float, halted: Callable[[], bool]) -> Callable[[Exception], bool | float]:

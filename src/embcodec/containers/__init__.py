@@ -14,6 +14,7 @@ from .checks import (
     flag,
     is_text,
     sealed,
+    unfinished,
     whole_number,
 )
 from .disk import (
@@ -89,6 +90,7 @@ __all__ = [
     "stream_npy",
     "stream_tensors",
     "stream_vecs",
+    "unfinished",
     "whole_number",
     "write_bin",
     "write_npy",

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 import math
+import os
 import sys
 import zlib
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,6 +24,9 @@ FREE_BYTES = 64 << 20
 MOST_AXES = 8
 MOST_WORDS = 1 << 16
 """Longest text of metadata in a ``.npz``, characters: parsed JSON takes many times its text."""
+
+CUT_OFF = "; the file ends too early: it was cut off as it was written or copied"
+_MOST_END = 22 + (1 << 16)  # bytes of the end of a zip file, with the longest of comments
 
 _ROWS, _WORDS_CHECKSUM, _DATA_CHECKSUM = "rows", "words_checksum", "data_checksum"
 in_json = json.JSONEncoder(sort_keys=True).encode
@@ -201,3 +205,19 @@ def text_checksum(data: Any) -> str:
 def checksum_of_text(text: str) -> str:
     """Return the CRC-32 of a text, in hexadecimal digits."""
     return f"{zlib.crc32(text.encode()):08x}"
+
+
+def unfinished(file: IO[bytes], head: bytes, end: bytes, end_bytes: int) -> str:
+    """Say that a file is empty, or begins as its kind does and has no such end, of so many bytes; else nothing."""
+    try:
+        size = file.seek(0, os.SEEK_END)
+        if size == 0:
+            return "; the file is empty: nothing was written to it"
+        file.seek(0)
+        begun = file.read(len(head)) == head
+        file.seek(max(len(head), size - _MOST_END))
+        tail = file.read()
+        cut_off = begun and not 0 <= tail.rfind(end) <= len(tail) - end_bytes
+    except (OSError, ValueError):  # a file that cannot be read was refused for that
+        return ""
+    return CUT_OFF if cut_off else ""

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from .._native.floats import PAYLOADS
 from ..errors import StorageError
 from .arrays import Stream, mapped, read_array, stream_of, widened
-from .checks import check_decoded, check_shape
+from .checks import CUT_OFF, check_decoded, check_shape, unfinished
 
 _MAX_MEMBERS = 64
 _MAX_HEADER = 1 << 16
@@ -107,8 +107,10 @@ def _checked_header(
     elif float_dtype is not None and dtype.kind != "U":
         raise UnreadError(f"elements of {dtype}, which say what they are: leave out float_dtype={float_dtype!r}")
     start = file.tell()
-    if check_shape(shape, dtype, "the .npy header") != size - start:
-        raise StorageError(f"a .npy header for shape {shape} of {dtype}, but {size - start} bytes of data")
+    wanted = check_shape(shape, dtype, "the .npy header")
+    if wanted != size - start:
+        words = f"a .npy header for shape {shape} of {dtype}, but {size - start} bytes of data"
+        raise StorageError(words + (CUT_OFF if wanted > size - start else ""))
     return dtype, shape, fortran, float_dtype
 
 
@@ -119,8 +121,8 @@ def _read_npy_header(file: IO[bytes]) -> tuple[np.dtype[Any], tuple[int, ...], b
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error")  # a header that needs a lenient reading is a damaged one
-            if file.read(len(npy.MAGIC_PREFIX)) != npy.MAGIC_PREFIX:
-                raise ValueError("it does not begin as one")
+            if (magic := file.read(len(npy.MAGIC_PREFIX))) != npy.MAGIC_PREFIX:
+                raise ValueError("it does not begin as one" if magic else "the file is empty")
             size, read_header = readers.get(file.read(2), (0, None))
             if read_header is None:
                 raise ValueError("it is of a version that is not known")
@@ -271,7 +273,8 @@ def _archive(file: IO[bytes]) -> Iterator[tuple[zipfile.ZipFile, list[zipfile.Zi
         RuntimeError,
         OSError,
     ) as error:
-        raise StorageError(f"not a .npz file, or a damaged one: {_first_line(error)}") from None
+        words = _first_line(error) + unfinished(file, b"PK\3\4", b"PK\5\6", 22)
+        raise StorageError(f"not a .npz file, or a damaged one: {words}") from None
 
 
 def _read_member(archive: zipfile.ZipFile, member: zipfile.ZipInfo, float_dtype: str | None) -> NDArray[Any]:

@@ -25,7 +25,7 @@ from .._native.floats import PAYLOADS
 from ..errors import StorageError
 from ..words import is_words, without_twins
 from .arrays import SHORT_FLOATS
-from .checks import check_shape, checksum_of_text, in_json
+from .checks import CUT_OFF, check_shape, checksum_of_text, in_json
 
 MAX_HEADER = 1 << 16
 """Longest header that is read, bytes: parsed JSON takes many times its text; a matrix needs some hundred."""
@@ -136,12 +136,14 @@ def read_header(file: IO[bytes], size: int) -> tuple[int, dict[str, Entry], dict
     """
     prefix = file.read(8)
     if len(prefix) < 8:
-        raise StorageError("not a .safetensors file: too short")
+        raise StorageError(f"not a .safetensors file: {'too short' if prefix else 'the file is empty'}")
     (length,) = struct.unpack("<Q", prefix)
-    if length > min(MAX_HEADER, size - 8):
+    if length > MAX_HEADER:
         raise StorageError(
-            f"a .safetensors header of {length} bytes in a file of {size} (at most {MAX_HEADER} are read)"
+            f"not a .safetensors file, or a damaged one: it announces a header of {length} bytes, above {MAX_HEADER}"
         )
+    if length > size - 8:
+        raise StorageError(f"a .safetensors header of {length} bytes in a file of {size}{CUT_OFF}")
     text, start = file.read(length), 8 + length
     entries, metadata = _as_written(text, size - start) or _parsed(text, size - start)
     return start, entries, metadata, metadata.pop(_DATA_CHECKSUM, None)
@@ -219,7 +221,8 @@ def _check_entries(header: dict[str, Any], available: int) -> dict[str, Entry]:
             raise StorageError(f"the data of {name!r} overlaps or leaves a gap")
         position = end
     if position != available:
-        raise StorageError(f"{position} bytes of data are announced, {available} are there")
+        words = f"{position} bytes of data are announced, {available} are there"
+        raise StorageError(words + (CUT_OFF if position > available else ""))
     return {name: entry for _, _, name, entry in sorted(found, key=lambda item: item[:2])}
 
 

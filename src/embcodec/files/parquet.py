@@ -11,7 +11,7 @@ from typing import IO, Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from ..containers import Footer, check_decoded, check_seal, decoded_bytes, drop_seal, read_footer, sealed
+from ..containers import Footer, check_decoded, check_seal, decoded_bytes, drop_seal, read_footer, sealed, unfinished
 from ..errors import StorageError, row_of
 from ..words import needs_package
 from .columns import (
@@ -166,7 +166,8 @@ def open_parquet(
         as_written = _is_as_written(footer, len(wanted))
         yield OpenParquet(reader, name, wanted, words, rows, footer.group_rows, as_written, column is not None)
     except (pyarrow.ArrowException, OSError, MemoryError, OverflowError, UnicodeDecodeError) as error:
-        raise StorageError(f"not a .parquet file, or a damaged one: {str(error).partition(chr(10))[0][:200]}") from None
+        said = str(error).partition(chr(10))[0][:200] + unfinished(file, b"PAR1", b"PAR1", 4)
+        raise StorageError(f"not a .parquet file, or a damaged one: {said}") from None
 
 
 def _refuse_bytes(footer: Footer, schema: Any, name: str, wanted: list[str]) -> None:

@@ -41,7 +41,7 @@ class FastReader(Reader):
             return Rows(None, cursor.list_start, cursor.list_end)
         self.first_index = first.index
         self.prepare(first)
-        self.check(lib.ec_response_decode_rows(self.body, first, 1, self.format, self.base))
+        self.check(lib.ec_response_decode_rows(self.body, first, 1, self.format, self.base, self.values.size))
         if cursor.rows not in (cursor.in_place, cursor.unindexed):
             self.indices = np.full(self.capacity, first.index)
         if cursor.stage != lib.EC_SCAN_DONE:

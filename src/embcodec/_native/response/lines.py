@@ -119,7 +119,11 @@ class LineReader:
 def ids_of_lines(text: bytes | memoryview, start: int, lines: NDArray[np.int64]) -> list[str]:
     """Return the custom_ids of lines of text[start:] that all have one, without escapes, made all at once."""
     joined = np.empty(int((lines[:, 3] - lines[:, 2] - 1).sum()), np.uint8)
-    lib.ec_batch_join_ids(ffi.from_buffer(text) + start, pointer(lines), len(lines), pointer(joined))
+    size = lib.ec_batch_join_ids(
+        ffi.from_buffer(text) + start, len(text) - start, pointer(lines), len(lines), pointer(joined), len(joined)
+    )
+    if size != len(joined):
+        raise ValueError(f"custom_ids of {len(joined)} bytes are not in a text of {len(text) - start}")
     return joined.tobytes().decode().split('"')[:-1]
 
 

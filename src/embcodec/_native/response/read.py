@@ -98,7 +98,8 @@ class StrictReader(Reader):
         cursor, spans = self.cursor, self.spans
         first = cursor.rows - count
         target = self.base + first * self.row_bytes
-        result = lib.ec_response_decode_rows(self.body, spans, count, self.format, target)
+        room = self.values.size - first * self.width
+        result = lib.ec_response_decode_rows(self.body, spans, count, self.format, target, room)
         if result.status:
             self.fail_row(result, spans[result.produced], first + result.produced)
         if self.indices is None and cursor.rows not in (cursor.in_place, cursor.unindexed):

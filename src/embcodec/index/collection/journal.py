@@ -147,7 +147,10 @@ def read_manifest(folder: Path, known: Seen | None = None) -> Seen:
         way = ": FlatIndex.load(path) reads it" if holds_index(folder) else ""
         raise StorageError(f"{folder} is a file, not the folder of a collection{way}") from None
     except FileNotFoundError:
-        raise StorageError(f"{folder} is no collection: it has no {COLLECTION}") from None
+        made = "there is no such folder; Collection.create(path, like=rows) makes one"
+        raise StorageError(
+            f"{folder} is no collection: {f'it has no {COLLECTION}' if os.path.isdir(folder) else made}"
+        ) from None
     try:
         if len(text) > _MOST_BYTES:
             raise ValueError("too long")
