@@ -154,7 +154,13 @@ uint8_t *ec_integers_format_rest_avx2(const uint8_t *values, int64_t n, int32_t 
 int ec_index_ends_avx2(const uint8_t *chunk, int64_t length, ec_number_index *index);
 int32_t ec_convert_single_avx2(const uint8_t *chunk, ec_number_index *index, float *out);
 int32_t ec_convert_wide_avx2(const uint8_t *chunk, ec_number_index *index, float *out);
+int32_t ec_convert_whole_avx2(const uint8_t *chunk, ec_number_index *index, float *out);
 int32_t ec_convert_small_avx2(const uint8_t *chunk, ec_number_index *index, float *out);
+
+/* Learns from the first numbers of a chunk how all may look like, so that no first pass is needed: returns 0 where these
+ * differ. What is converted may be fewer numbers than the chunk has; -1 where they are too few. */
+int ec_learn_form_avx2(const uint8_t *chunk, int64_t length, ec_number_form *form);
+int32_t ec_convert_fixed_avx2(const uint8_t *chunk, ec_number_index *index, float *out);
 
 #endif
 #endif
