@@ -1,5 +1,5 @@
-/* Shared by the second passes of avx2_single.c, avx2_wide.c and avx2_whole.c, and by avx2_fixed.c, which load 16 bytes of each number, from the one before its
- * first digit on, and keep what comes before its end. */
+/* Shared by the second passes of avx2_single.c, avx2_wide.c and avx2_whole.c, and by avx2_fixed.c, which load 16 bytes of each
+ * number, from the one before its first digit on. */
 #ifndef EC_NUMBERS_AVX2_CONVERT_H
 #define EC_NUMBERS_AVX2_CONVERT_H
 

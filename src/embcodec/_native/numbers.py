@@ -82,9 +82,9 @@ def _format(
         length = write(pointer(values), *sizes, little)
         if length < 0:
             raise _no_text(values, -1 - length)
-        text: bytes = ffi.unpack(little, length)
+        copied: bytes = ffi.unpack(little, length)
         _spare.append(little)
-        return text
+        return copied
     row_bytes = _TEXT_TIME * values.nbytes // len(values)
     threads = default_threads(threads, len(values) * row_bytes * _PACE)
     text = ContinuedText(0, room, lib.ec_numbers_write_most(columns), 1, threads)
