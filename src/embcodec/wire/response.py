@@ -30,7 +30,7 @@ from .envelopes import NO_TOKENS, USUAL_ROW, quoted, usual_tail, write_body
 from .service import Usage
 
 _SMALL = 1 << 16  # bytes of a matrix that no second thread is asked for
-_BASE64_PACE, _CODES_PACE, _FLOATS_PACE = 0.1, 0.3, 2.0  # nanoseconds a byte of a matrix that is written so, or as lists
+_BASE64_PACE, _CODES_PACE, _FLOATS_PACE = 0.1, 0.3, 2.0  # nanoseconds a byte of a matrix; the last two as lists
 
 
 def decode_response(
