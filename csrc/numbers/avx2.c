@@ -1,6 +1,7 @@
-/* Arrays of floats with AVX2. Of nearly all only the ends of numbers are looked for, in avx2_ends.c: those in which numbers
- * have one digit before their points are converted in avx2_single.c, those in which some have more in avx2_wide.c; integers
- * of up to three digits are read in avx2_small.c. What these do not take, as numbers of fourteen digits before the point and
+/* Arrays of floats with AVX2. Those of which the first numbers differ in digits and signs alone are read in avx2_fixed.c, as
+ * long as all do. Of nearly all others only the ends of numbers are looked for, in avx2_ends.c: those in which numbers have
+ * one digit before their points are converted in avx2_single.c, those in which some have more in avx2_wide.c; integers in
+ * avx2_whole.c, of up to three digits in avx2_small.c. What these do not take, as numbers of fourteen digits before the point and
  * more, goes the way of avx512_floats.c: 64 bytes become masks, positions are taken from the masks bit by bit, and four
  * numbers are converted together. */
 #include "avx2.h"
@@ -114,14 +115,34 @@ static int32_t convert_any(const uint8_t *chunk, ec_number_index *index, float *
     return ec_numbers_with_exponents(alone_at, chunk, index, count, out);
 }
 
-static int32_t convert_ends(const uint8_t *chunk, ec_number_index *index, float *out) {
+static int index_first(const uint8_t *chunk, int64_t length, ec_number_index *index) {
+    ec_number_form *form = &index->form;
+    if (form->wait > 0)
+        form->wait--;
+    else if (ec_learn_form_avx2(chunk, length, form)) {
+        index->length = length;
+        index->count = 0; /* it is known when they are converted */
+        return 1;
+    }
+    form->step = 0;
+    return ec_index_ends_avx2(chunk, length, index);
+}
+
+static int32_t convert_first(const uint8_t *chunk, ec_number_index *index, float *out) {
+    if (index->form.step) {
+        const int32_t done = ec_convert_fixed_avx2(chunk, index, out);
+        if (done >= 0) return done;
+        if (!ec_index_ends_avx2(chunk, index->length, index) || index->count > index->room) return -1;
+    }
     if (index->small) return ec_convert_small_avx2(chunk, index, out);
-    return index->wide && !index->dense ? ec_convert_wide_avx2(chunk, index, out)
-                                        : ec_convert_single_avx2(chunk, index, out);
+    if (!index->wide || index->dense) return ec_convert_single_avx2(chunk, index, out);
+    const int is_whole = index->points == 0 && index->alone_count == 0;
+    const int32_t done = is_whole ? ec_convert_whole_avx2(chunk, index, out) : -1;
+    return done < 0 ? ec_convert_wide_avx2(chunk, index, out) : done;
 }
 
 static ec_result floats_parse_avx2(const uint8_t *text, int64_t n, float *out, int64_t capacity, int32_t flags) {
-    const ec_float_passes single = {ec_index_ends_avx2, convert_ends}, any = {index_any, convert_any};
+    const ec_float_passes single = {index_first, convert_first}, any = {index_any, convert_any};
     return ec_floats_parse_chunks(text, n, out, capacity, flags, single, any);
 }
 

@@ -148,13 +148,23 @@ int64_t ec_floats_format_avx2(const float *values, int64_t n, uint8_t *text);
 int64_t ec_integers_format_avx2(const uint8_t *values, int64_t n, int32_t type, uint8_t *text);
 uint8_t *ec_integers_format_rest_avx2(const uint8_t *values, int64_t n, int32_t type, uint8_t *text);
 
+/* Writes numbers, 32 at a time, each with a comma, as long as they have as many digits as the first one, its sign and its
+ * hundreds. Returns how many; none if others are among the first 32, or those are 0 to 9. */
+int64_t ec_integers_format_alike_avx2(const uint8_t *values, int64_t n, int32_t type, uint8_t **text);
+
 /* The first pass for chunks of which only the ends of numbers are noted, and the second ones: where nearly each has one digit
  * before its point, where others have more, and where all are small integers: of these but commas are counted, and the first
  * block is known to be plain; before one that is not the second pass stops. */
 int ec_index_ends_avx2(const uint8_t *chunk, int64_t length, ec_number_index *index);
 int32_t ec_convert_single_avx2(const uint8_t *chunk, ec_number_index *index, float *out);
 int32_t ec_convert_wide_avx2(const uint8_t *chunk, ec_number_index *index, float *out);
+int32_t ec_convert_whole_avx2(const uint8_t *chunk, ec_number_index *index, float *out);
 int32_t ec_convert_small_avx2(const uint8_t *chunk, ec_number_index *index, float *out);
+
+/* Learns from the first numbers of a chunk how all may look like, so that no first pass is needed: returns 0 where these
+ * differ. What is converted may be fewer numbers than the chunk has; -1 where they are too few. */
+int ec_learn_form_avx2(const uint8_t *chunk, int64_t length, ec_number_form *form);
+int32_t ec_convert_fixed_avx2(const uint8_t *chunk, ec_number_index *index, float *out);
 
 #endif
 #endif

@@ -1,10 +1,9 @@
-/* Shared by the second passes of avx2_single.c and avx2_wide.c, which load 16 bytes of each number, from the one before its
- * first digit on, and keep what comes before its end. */
+/* Shared by the second passes of avx2_single.c, avx2_wide.c and avx2_whole.c, and by avx2_fixed.c, which load 16 bytes of each
+ * number, from the one before its first digit on. */
 #ifndef EC_NUMBERS_AVX2_CONVERT_H
 #define EC_NUMBERS_AVX2_CONVERT_H
 
 #include "avx2.h"
-#include "plain.h"
 
 #if defined(EC_X86_64)
 
@@ -42,21 +41,49 @@ EC_INLINE uint8_t ec_beyond_signs(void) {
     return beyond;
 }
 
-/* Loads four numbers, of which the first begins at *start; what is next begins `starts` behind its end. Where exponents are
+/* Where four numbers are: the bytes before their first digits, and so many from there to their ends, and the gap. */
+typedef struct {
+    const uint8_t *text[4];
+    int64_t bytes[4];
+} ec_four_places;
+
+/* Finds four numbers, of which the first begins at *start; what is next begins `starts` behind its end. Where exponents are
  * noted, digits end before a number does. */
-EC_INLINE ec_four_numbers ec_load_four_avx2(const uint8_t **start, const uint8_t *starts, const uint16_t *end,
-                                            const uint16_t *digits_end, const uint8_t *kept, uint8_t beyond_signs) {
-    const uint8_t *text[4], *kept_of[4];
+EC_INLINE ec_four_places ec_place_four_avx2(const uint8_t **start, const uint8_t *starts, const uint16_t *end,
+                                            const uint16_t *digits_end, uint8_t beyond_signs) {
+    ec_four_places of;
     for (int j = 0; j < 4; j++) {
         const uint8_t *first = *start + (**start < beyond_signs);
-        text[j] = first - 1;
-        kept_of[j] = kept + (first - (starts + digits_end[j]));
+        of.text[j] = first - 1;
+        of.bytes[j] = starts + digits_end[j] - first;
         *start = starts + end[j];
     }
-    ec_four_numbers four = {
-        _mm256_and_si256(ec_load_two_avx2(text[0], text[2]), ec_load_two_avx2(kept_of[0], kept_of[2])),
-        _mm256_and_si256(ec_load_two_avx2(text[1], text[3]), ec_load_two_avx2(kept_of[1], kept_of[3]))};
+    return of;
+}
+
+/* Of four numbers 16 bytes each. */
+EC_INLINE ec_four_numbers ec_load_each_avx2(const uint8_t *const text[4]) {
+    ec_four_numbers four = {ec_load_two_avx2(text[0], text[2]), ec_load_two_avx2(text[1], text[3])};
     return four;
+}
+
+EC_INLINE ec_four_numbers ec_load_four_avx2(const uint8_t **start, const uint8_t *starts, const uint16_t *end,
+                                            const uint16_t *digits_end, const uint8_t *kept, uint8_t beyond_signs) {
+    const ec_four_places of = ec_place_four_avx2(start, starts, end, digits_end, beyond_signs);
+    const uint8_t *const kept_of[4] = {kept - of.bytes[0], kept - of.bytes[1], kept - of.bytes[2], kept - of.bytes[3]};
+    const ec_four_numbers text = ec_load_each_avx2(of.text), mask = ec_load_each_avx2(kept_of);
+    ec_four_numbers four = {_mm256_and_si256(text.even_u8x32, mask.even_u8x32),
+                            _mm256_and_si256(text.odd_u8x32, mask.odd_u8x32)};
+    return four;
+}
+
+/* Turns the digits of two numbers that have one before their points into two times four groups of them, of two, and three
+ * times four. */
+EC_INLINE __m256i ec_single_quads_avx2(__m256i digits_u8x32) {
+    const __m256i tens_u8x32 = _mm256_broadcastsi128_si256(
+        _mm_setr_epi8(0, 1, 0, 1, 10, 1, 10, 1, 10, 1, 10, 1, 10, 1, 10, 1)); /* sign, first digit, point, ... */
+    const __m256i hundreds_u16x16 = _mm256_broadcastsi128_si256(_mm_setr_epi16(10, 1, 100, 1, 100, 1, 100, 1));
+    return _mm256_madd_epi16(_mm256_maddubs_epi16(digits_u8x32, tens_u8x32), hundreds_u16x16);
 }
 
 /* Joins the groups of four digits of numbers 0 and 2, and of 1 and 3, to one integer each. It is below 2^52, so that as the
@@ -75,41 +102,6 @@ EC_INLINE __m256d ec_join_quads_avx2(__m256i even_u32x8, __m256i odd_u32x8) {
 EC_INLINE __m256d ec_signs_avx2(__m256i starts_u64x4) {
     __m256i minus_u8x32 = _mm256_cmpeq_epi8(starts_u64x4, _mm256_set1_epi64x('-'));
     return _mm256_castsi256_pd(_mm256_slli_epi64(minus_u8x32, 63));
-}
-
-EC_INLINE int32_t ec_first_of(const uint8_t *chunk, const ec_number_index *index, int32_t i) {
-    int32_t start = (i > 0 ? index->end[i - 1] : index->before) + index->gap;
-    return start + (chunk[start] < '.');
-}
-
-static EC_NOINLINE int ec_alone_avx2(const uint8_t *chunk, const ec_number_index *index, int32_t i, float *out) {
-    const int64_t first = ec_first_of(chunk, index, i), start = first - (chunk[first - 1] == '-'), end = index->end[i];
-    if (i > 0 && chunk[start - 1] != ',' && !ec_is_space(chunk[start - 1])) return 0;
-    if (first >= end) return 0; /* and from behind the end on less may be read than of a number */
-    uint32_t bits = 0;
-    if (ec_plain_read(chunk + start, &bits) != end - start) return ec_number_alone(chunk, first, end, out + i);
-    memcpy(out + i, &bits, 4);
-    return 1;
-}
-
-/* Whether a number has a point behind its first digit, or behind more of them. */
-EC_INLINE int ec_has_point(const uint8_t *chunk, const ec_number_index *index, int32_t i) {
-    const int32_t first = ec_first_of(chunk, index, i);
-    if (index->end[i] - first < 2 || (chunk[first + 1] != '.' && !ec_is_digit(chunk[first + 1]))) return 0;
-    return memchr(chunk + first, '.', (size_t)(index->end[i] - first)) != NULL;
-}
-
-/* Counts the numbers from i on that have points. Returns -1 where one does not begin where it is thought to, or with
- * a zero that may not be there. */
-EC_INLINE int32_t ec_count_points(const uint8_t *chunk, const ec_number_index *index, int32_t i) {
-    int32_t points = 0;
-    for (; i < index->count; i++) {
-        const int32_t first = ec_first_of(chunk, index, i), length = index->end[i] - first;
-        if (length < 1 || ec_is_digit(chunk[first - 1]) || !ec_is_digit(chunk[first])) return -1;
-        if (length > 1 && chunk[first] == '0' && ec_is_digit(chunk[first + 1])) return -1;
-        points += ec_has_point(chunk, index, i);
-    }
-    return points;
 }
 
 /* Of each number all bits where it has more bytes than are read, or just as many: then the last of these is not zero. What is

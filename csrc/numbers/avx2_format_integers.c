@@ -180,6 +180,7 @@ enum { RUN = 480 }; /* numbers, after which it is looked once more whether other
  * their text may, and the brackets. Below, n is a multiple of the 32 numbers of a block. */
 static EC_NOINLINE uint8_t *write_unsigned(uint8_t *p, const uint8_t *values, int64_t n) {
     for (int64_t i = 0; i < n;) {
+        i += ec_integers_format_alike_avx2(values + i, n - i, EC_UINT8, &p);
         for (; i < n && are_small(values + i); i += 32) p = write_small(p, values + i);
         for (int64_t end = i + RUN < n ? i + RUN : n; i < end; i += 32) {
             const groups block = take_apart(_mm256_loadu_si256((const __m256i *)(values + i)), 0);
@@ -217,6 +218,7 @@ static EC_NOINLINE uint8_t *write_below_100(uint8_t *p, const uint8_t *values, i
 static uint8_t *format_signed(uint8_t *p, const uint8_t *values, int64_t n, int64_t *written) {
     int64_t i = 0;
     while (n - i >= 32) {
+        i += ec_integers_format_alike_avx2(values + i, n - i, EC_INT8, &p);
         const int64_t unsigned_count = count_unsigned(values + i, n - i);
         if (unsigned_count > 0) p = write_unsigned(p, values + i, unsigned_count);
         i += unsigned_count;

@@ -7,6 +7,7 @@
  *     digits   .    0    .    0    1 2 3 0 0 0 0 0      12.3e-3, as all numbers, is counted in units of 10^-13
  */
 #include "avx2_alike.h"
+#include "avx2_alone.h"
 #include "avx2_exponents.h"
 
 #if defined(EC_X86_64)
@@ -15,13 +16,9 @@ EC_TARGET_AVX2
 
 enum { MOST_WIDE = 8 }; /* of so many numbers one may have more digits before its point, and is converted alone */
 
-/* Turns the text of two numbers into two times four groups of digits, of two, and three times four. */
+/* The text of two numbers to their groups of digits. */
 EC_INLINE __m256i read_two(__m256i kept_u8x32) {
-    const __m256i tens_u8x32 = _mm256_broadcastsi128_si256(
-        _mm_setr_epi8(0, 1, 0, 1, 10, 1, 10, 1, 10, 1, 10, 1, 10, 1, 10, 1)); /* sign, first digit, point, ... */
-    const __m256i hundreds_u16x16 = _mm256_broadcastsi128_si256(_mm_setr_epi16(10, 1, 100, 1, 100, 1, 100, 1));
-    __m256i digits_u8x32 = _mm256_and_si256(kept_u8x32, _mm256_set1_epi8(15));
-    return _mm256_madd_epi16(_mm256_maddubs_epi16(digits_u8x32, tens_u8x32), hundreds_u16x16);
+    return ec_single_quads_avx2(_mm256_and_si256(kept_u8x32, _mm256_set1_epi8(15)));
 }
 
 /* What is seen of the numbers of a chunk, each at the byte before its first digit, to be judged at its end. */

@@ -8,6 +8,7 @@
  */
 #include <math.h>
 
+#include "avx2_alone.h"
 #include "avx2_convert.h"
 
 #if defined(EC_X86_64)

@@ -19,6 +19,15 @@ enum {
     COPY_BYTES = MARGIN + COPIED_CHUNK + BLOCK + BEHIND
 };
 
+/* What numbers have in common that differ in their digits and signs alone: AVX2 alone looks for that. */
+typedef struct {
+    int32_t step; /* bytes from a first digit to where the next number begins, of which `gap` from the comma on; or 0 */
+    int32_t gap, before; /* and bytes before the first number of a chunk */
+    int32_t digits;      /* behind the point; 0 where there is none */
+    int32_t from_e;      /* bytes from a first digit to 'e', or 0 */
+    int32_t wait;        /* chunks of which it is not asked, since one had another form than its first numbers */
+} ec_number_form;
+
 /* Where the numbers of a chunk are, as offsets in the chunk. */
 typedef struct {
     uint16_t first[ELEMENTS]; /* on AVX-512 twice the offset, and 1 more behind a '-' */
@@ -38,6 +47,8 @@ typedef struct {
     int32_t alike;     /* bytes of an exponent, with its 'e', where all seem to have as many; AVX2 alone looks */
     int32_t exponents; /* where it is, as many as it has to find at their ends */
     int32_t points;    /* in all of them, as many as it has to find behind first digits */
+    ec_number_form form;
+    int64_t length, room; /* of the chunk, and for numbers */
 } ec_number_index;
 
 /* Notes the numbers with exponents in a block; `ends` is the number of ends before the block. */
@@ -144,19 +155,21 @@ EC_INLINE ec_result ec_floats_parse_chunks(const uint8_t *text, int64_t n, float
     uint8_t copy[COPY_BYTES];
     ec_number_index index;
     index.wide = index.small = index.dense = index.alike = 0; /* what a tier does not look for holds of no chunk */
+    index.form.step = index.form.wait = 0;
     int64_t at = 1, produced = 0, length;
     int unfit = 0, next_unfit = 1; /* chunks that the first passes are not tried on; and behind the next unfit one */
     for (;;) {
         const uint8_t *chunk = ec_chunk_open(text, n, at, CHUNK, copy, &length);
         int32_t done = -1;
+        index.room = capacity - produced;
         if (unfit > 0)
             unfit--;
-        else if (first.index(chunk, length, &index) && index.count <= capacity - produced) {
+        else if (first.index(chunk, length, &index) && index.count <= index.room) {
             done = first.convert(chunk, &index, out + produced);
             unfit = done < 0 ? next_unfit : 0;
             next_unfit = done >= 0 ? 1 : next_unfit < MOST_UNFIT ? 2 * next_unfit + 1 : MOST_UNFIT;
         }
-        if (done < 0) done = ec_floats_convert_any(chunk, length, &index, out + produced, capacity - produced, any);
+        if (done < 0) done = ec_floats_convert_any(chunk, length, &index, out + produced, index.room, any);
         if (done > 0) at += index.end[done - 1] + 1;
         produced += done;
         if (done > 0 && ec_chunk_is_last(text, n, at)) return ec_number_result(EC_OK, n, produced);

@@ -3,7 +3,8 @@
 #include "../kernels.h"
 #include "../pool/text.h"
 
-enum { NUMBERS = 2048 }; /* of a block, unless one row has more */
+/* Numbers of a block, unless one row has more: some microseconds of work, in which integers are many more than floats. */
+enum { FLOATS = 2048, INTEGERS = 16384 };
 
 typedef struct {
     const uint8_t *rows;
@@ -36,16 +37,19 @@ static ec_result write_base64(const void *of, int64_t first, int64_t n) {
     return result;
 }
 
-static int64_t step_of(int64_t width) { return width > 1 ? (NUMBERS + width - 1) / width : NUMBERS; }
+static int64_t step_of(int64_t width, int32_t type) {
+    const int64_t numbers = type == EC_FLOAT32 ? FLOATS : INTEGERS;
+    return width > 1 ? (numbers + width - 1) / width : numbers;
+}
 
 int64_t ec_response_write_most(int64_t width, int32_t type, const ec_row_words *words) {
     const int64_t index = 19; /* digits of the largest number of a row that there is */
-    return step_of(width) * (ec_response_rows_bound(1, width, type, 0, words) + index);
+    return step_of(width, type) * (ec_response_rows_bound(1, width, type, 0, words) + index);
 }
 
 ec_result ec_response_write_parts(const void *rows, int64_t count, int64_t width, int32_t type, int32_t base64,
                                   const ec_row_words *words, int64_t index, const ec_text *to) {
-    items all = {rows, count, width, step_of(width), index, type, words, NULL};
+    items all = {rows, count, width, step_of(width, type), index, type, words, NULL};
     ec_result result = {0, 0, EC_NO_CAPACITY};
     if (base64) {
         const int64_t before = ec_response_rows_bound(index, width, type, 1, words);

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
 import pytest
+from guard import guarded
 from numpy.typing import NDArray
 from shapes import LENGTHS
 
@@ -97,3 +99,28 @@ def test_integers_of_every_length(isa: str, dtype: type) -> None:
     ):
         assert json.loads(numbers.format_row(values.astype(dtype))) == values.tolist()
         assert numbers.format_row(values.astype(dtype)).decode() == str(values.tolist()).replace(" ", "")
+
+
+@pytest.mark.parametrize("dtype", [np.int8, np.uint8])
+def test_runs_of_integers_whose_texts_are_alike(isa: str, dtype: type) -> None:
+    """Every number of a kind, in runs that end anywhere, others before and behind them, and written before a guard."""
+    rng = np.random.default_rng(24)
+    info = np.iinfo(dtype)
+    bounds = [info.min, *((-99, -9, 0, 10, 100) if info.min else (10, 100, 200)), info.max + 1]
+    for low, high in pairwise(bounds):
+        for length in (31, 32, 33, 64, 95, 96, 97, 479, 480, 481, 1000):
+            run = np.resize(rng.permutation(np.arange(low, high)), length)
+            other = rng.integers(info.min, info.max + 1, 70)
+            for values in (run, np.concatenate([other, run]), np.concatenate([run, other, run[::-1]])):
+                assert numbers.format_row(values.astype(dtype)).decode() == str(values.tolist()).replace(" ", "")
+        for odd in (low - 1, high, info.min, info.max):
+            for place in (0, 1, 31, 32, 50, 63, 64, 90):
+                values = np.full(100, low)
+                values[place] = min(max(odd, info.min), info.max)
+                assert numbers.format_row(values.astype(dtype)).decode() == str(values.tolist()).replace(" ", "")
+        for length in (32, 64, 96):
+            values = np.full(length, low, dtype)
+            kind = core.lib.EC_INT8 if info.min else core.lib.EC_UINT8
+            with guarded(core.lib.EC_INTEGER_TEXT * length + 2) as text:
+                written = core.lib.ec_integers_format(core.pointer(values), length, kind, core.pointer(text))
+                assert bytes(text[:written]).decode() == str(values.tolist()).replace(" ", "")

@@ -12,6 +12,9 @@ from .growing import LITTLE, ContinuedText
 
 _TEXT_TIME = 16  # how many times as long a byte of text takes as one that is only moved
 _PACE = 0.1  # nanoseconds for a byte of numbers, to be multiplied by that
+_spare: list[
+    Any
+] = []  # memory of LITTLE bytes that no call writes to: to ask for it takes as long as a thousand integers
 _TYPES = {np.dtype(np.float32): lib.EC_FLOAT32, np.dtype(np.int8): lib.EC_INT8, np.dtype(np.uint8): lib.EC_UINT8}
 
 
@@ -72,11 +75,16 @@ def _format(
     """
     room = len(values) * most + 2
     if room <= LITTLE or not len(values):
-        little = np.empty(room, np.uint8)
-        length = write(pointer(values), *sizes, pointer(little))
+        try:
+            little = _spare.pop()
+        except IndexError:
+            little = ffi.new("char[]", LITTLE)
+        length = write(pointer(values), *sizes, little)
         if length < 0:
             raise _no_text(values, -1 - length)
-        return little[:length].tobytes()
+        copied: bytes = ffi.unpack(little, length)
+        _spare.append(little)
+        return copied
     row_bytes = _TEXT_TIME * values.nbytes // len(values)
     threads = default_threads(threads, len(values) * row_bytes * _PACE)
     text = ContinuedText(0, room, lib.ec_numbers_write_most(columns), 1, threads)

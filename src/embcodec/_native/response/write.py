@@ -13,6 +13,7 @@ from .layout import TYPES
 
 _SLACK = 1 << 18  # bytes more than the estimate
 _SAMPLE, _APART = 8, 64  # rows at most whose text tells the length of all; and of so many at most one
+_FEW, _SOME = 1024, 256  # of fewer rows no more numbers than some are written for that, of each others
 _SMALL = 1 << 20  # of a text that is not worth an estimate
 _TURN = 1 << 22  # bytes of a matrix that a thread writes in one call, so that signals are heard between
 _NOT_FINITE = "row {} has a value that is not finite: JSON has no such numbers"
@@ -90,9 +91,19 @@ def write_rows(
 
 def _sample(values: NDArray[Any], kind: int, around: Any, most: int) -> float:
     """Return the bytes of a row, from some; `most` is what one has at most."""
-    scratch, rows = np.empty(most, np.uint8), len(values)
-    lengths = [
-        lib.ec_response_write_rows(pointer(values[row]), 1, values.shape[1], kind, 0, around, row, pointer(scratch))
-        for row in range(0, rows, max(-(-rows // _SAMPLE), _APART))
-    ]
-    return sum(lengths) / len(lengths) if min(lengths) > 0 else most
+    rows, width = values.shape
+    sampled = range(0, rows, max(-(-rows // _SAMPLE), _APART))
+    some = width if rows >= _FEW else min(width, _SOME)
+    scratch, step = np.empty(most, np.uint8), (width - some) // max(len(sampled) - 1, 1)
+    to, length = pointer(scratch), 0
+
+    def written(row: int, begin: int, numbers: int) -> int:
+        return int(lib.ec_response_write_rows(pointer(values[row, begin:]), 1, numbers, kind, 0, around, row, to))
+
+    for number, row in enumerate(sampled):
+        one = written(row, number * step, some)
+        if one < 0:
+            return most
+        length += one
+    without = written(rows - 1, 0, 0)
+    return float(without + (length / len(sampled) - without) * width / max(some, 1))
