@@ -284,20 +284,15 @@ typedef struct {
     int first, all; /* whether the scores are written or added, and whether all are */
 } four;
 
-/* Finds what is near of counts of n digits, which lack the queries' own set bits. Mostly nothing is, of all four. */
+/* Finds what is near of counts of n digits, which lack the queries' own set bits. */
 EC_INLINE void put_four(const four *to, const __m256i *counts, const int n, int64_t stride, const uint16_t *set_bits) {
-    __m256i chosen[EC_FOUR], any = _mm256_setzero_si256();
-#pragma GCC unroll 4
-    for (int64_t q = 0; q < EC_FOUR; q++) {
-        const int64_t limit = q < to->n_queries ? (int64_t)to->limits[q] - set_bits[q] : INT32_MIN;
-        chosen[q] = _mm256_and_si256(to->all ? to->there : below(counts + q * stride, n, limit), to->there);
-        any = _mm256_or_si256(any, chosen[q]);
+    for (int64_t q = 0; q < to->n_queries; q++, counts += stride) {
+        const __m256i low = below(counts, n, (int64_t)to->limits[q] - set_bits[q]);
+        const __m256i chosen = to->all ? to->there : _mm256_and_si256(low, to->there);
+        if (EC_LIKELY(_mm256_testz_si256(chosen, chosen))) continue;
+        to->near[q] = (uint8_t)put_near(counts, n, chosen, set_bits[q], to->first, to->n_rows,
+                                        to->scores + q * to->scores_stride);
     }
-    if (EC_LIKELY(_mm256_testz_si256(any, any))) return;
-    for (int64_t q = 0; q < to->n_queries; q++)
-        if (!_mm256_testz_si256(chosen[q], chosen[q]))
-            to->near[q] = (uint8_t)put_near(counts + q * stride, n, chosen[q], set_bits[q], to->first, to->n_rows,
-                                            to->scores + q * to->scores_stride);
 }
 
 /* Counts a piece of several parts. */
