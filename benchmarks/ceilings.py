@@ -23,9 +23,9 @@ INSTRUCTIONS: dict[str, dict[str, dict[str, float]]] = {
         "screened float": {"vpdpbusd": 16},  # the rows that pass are few
     },
     "avx2": {
-        # for four queries with 256 rows: 1,024 full adders of five ANDs and XORs, and 1,180 more to carry on and to add
-        # up what they come to for each query
-        "hamming": {"vpaddd": (5 * 1024 + 1180) / (4 * 256)},
+        # for four queries with 256 rows: 32 trees that add up 32 planes each by 145 ANDs and XORs, and 820 more to add
+        # up what these come to for each query and to compare it with a limit
+        "hamming": {"vpaddd": (32 * 145 + 820) / (4 * 256)},
         "one hamming": {"vpshufb": 8, "vpaddd": 32},  # four vectors: both nibbles of all bytes; no table of a query
         "bits": {"vpshufb": 256 / 32, "vpaddd": 1024 / 32},  # a look-up, and sums in 16 bits of odd and even rows
         # of each byte of 32 rows: an insertion, four steps of a transpose, its nibbles, two look-ups and their sums;

@@ -241,11 +241,32 @@ static void hamming_u1_tile(const void *prepared, int64_t n_queries, const void 
 
 /* ---- adders of single bits, for rows of planes ---- */
 
-EC_INLINE __m256i full_add(__m256i *sum, __m256i a, __m256i b) {
-    const __m256i either = _mm256_xor_si256(a, b);
-    const __m256i carry = _mm256_or_si256(_mm256_and_si256(either, *sum), _mm256_andnot_si256(either, a));
-    *sum = _mm256_xor_si256(either, *sum);
-    return carry;
+/* One of two planes, and where they differ. With these two full adders, one behind the other, take eight operations and
+ * make such a pair of their carries; one by one they take ten. */
+typedef struct {
+    __m256i one, differ;
+} bit_pair;
+
+EC_INLINE bit_pair pair_of(__m256i a, __m256i b) {
+    const bit_pair p = {a, _mm256_xor_si256(a, b)};
+    return p;
+}
+
+/* The carry of sum + p is sum where p's differ, else either of these: it is the sum digit inverted, but where all three
+ * are equal. With q the same holds of the digit in between. */
+EC_INLINE bit_pair add_pairs(__m256i *sum, bit_pair p, bit_pair q) {
+    const __m256i between = _mm256_xor_si256(*sum, p.differ);
+    const __m256i unequal = _mm256_or_si256(p.differ, _mm256_xor_si256(*sum, p.one));
+    const __m256i only_q = _mm256_andnot_si256(q.differ, _mm256_xor_si256(between, q.one));
+    const bit_pair carries = {_mm256_xor_si256(between, unequal), _mm256_xor_si256(unequal, only_q)};
+    *sum = _mm256_xor_si256(between, q.differ);
+    return carries;
+}
+
+EC_INLINE __m256i add_pair(__m256i *sum, bit_pair p) {
+    const __m256i unequal = _mm256_or_si256(p.differ, _mm256_xor_si256(*sum, p.one));
+    *sum = _mm256_xor_si256(*sum, p.differ);
+    return _mm256_xor_si256(*sum, unequal);
 }
 
 EC_INLINE __m256i add_digits(__m256i a, __m256i b, __m256i *carry) {

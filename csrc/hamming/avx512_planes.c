@@ -14,6 +14,22 @@ EC_INLINE __m256i full_add(__m256i *sum, __m256i a, __m256i b) {
     return carry;
 }
 
+typedef struct {
+    __m256i a, b;
+} bit_pair;
+
+EC_INLINE bit_pair pair_of(__m256i a, __m256i b) {
+    const bit_pair p = {a, b};
+    return p;
+}
+
+EC_INLINE __m256i add_pair(__m256i *sum, bit_pair p) { return full_add(sum, p.a, p.b); }
+
+EC_INLINE bit_pair add_pairs(__m256i *sum, bit_pair p, bit_pair q) {
+    const __m256i first = add_pair(sum, p);
+    return pair_of(first, add_pair(sum, q));
+}
+
 EC_INLINE __m256i add_digits(__m256i a, __m256i b, __m256i *carry) {
     const __m256i sum = _mm256_ternarylogic_epi64(a, b, *carry, ODD);
     *carry = _mm256_ternarylogic_epi64(a, b, *carry, MOST);

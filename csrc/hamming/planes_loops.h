@@ -1,7 +1,11 @@
 /* The loops over planes of bits (planes.h), for a tier with vectors of 256 bits. Its file includes this one within its
- * region, behind its adders of single bits, of which a lane is a row:
+ * region, behind its adders of single bits, of which a lane is a row. They take two planes together, as a `bit_pair` of
+ * the form that the tier likes best:
  *
- *     full_add(&sum, a, b)             sum = the lower digit of sum + a + b; returns the upper
+ *     pair_of(a, b)                    the two as a pair
+ *     add_pairs(&sum, p, q)            sum = the lower digit of sum and the four of p and q; returns the pair of carries,
+ *                                      one of p and one of q
+ *     add_pair(&sum, p)                sum = the lower digit of sum and the two of p; returns the carry
  *     add_digits(a, b, &carry)         the lower digit of a + b + carry; the upper is the next carry
  *     subtract_digits(a, b, &borrow)   the same of a - b - borrow
  *     not_below(a, b, before)          whether a > b or, where a = b, `before`
@@ -96,51 +100,72 @@ EC_INLINE void add_carry(__m256i sums[SUM_PLANES], const int from, __m256i carry
     }
 }
 
-/* Adds four planes, and eight, to the digits below 4 or 8; return the carry. */
-EC_INLINE __m256i add_4(__m256i sums[SUM_PLANES], const uint8_t *planes, const uint16_t *places) {
-    const __m256i first = full_add(&sums[0], plane_at(planes, places[0]), plane_at(planes, places[1]));
-    const __m256i second = full_add(&sums[0], plane_at(planes, places[2]), plane_at(planes, places[3]));
-    return full_add(&sums[1], first, second);
+/* Add 4, 8, 16 and 32 planes to the digits below 4, 8, 16 and 32; what is left is a pair of carries for the next digit.
+ * Carries are added up while the planes behind them are still read, so that no addition waits long for the one before. */
+EC_INLINE bit_pair add_4(__m256i sums[SUM_PLANES], const uint8_t *planes, const uint16_t *places) {
+    return add_pairs(&sums[0], pair_of(plane_at(planes, places[0]), plane_at(planes, places[1])),
+                     pair_of(plane_at(planes, places[2]), plane_at(planes, places[3])));
 }
 
-EC_INLINE __m256i add_8(__m256i sums[SUM_PLANES], const uint8_t *planes, const uint16_t *places) {
-    const __m256i first = add_4(sums, planes, places);
-    return full_add(&sums[2], first, add_4(sums, planes, places + 4));
+EC_INLINE bit_pair add_8(__m256i sums[SUM_PLANES], const uint8_t *planes, const uint16_t *places) {
+    const bit_pair first = add_4(sums, planes, places), second = add_4(sums, planes, places + 4);
+    return add_pairs(&sums[1], first, second);
+}
+
+EC_INLINE bit_pair add_16(__m256i sums[SUM_PLANES], const uint8_t *planes, const uint16_t *places) {
+    const bit_pair first = add_8(sums, planes, places), second = add_8(sums, planes, places + 8);
+    return add_pairs(&sums[2], first, second);
+}
+
+EC_INLINE bit_pair add_32(__m256i sums[SUM_PLANES], const uint8_t *planes, const uint16_t *places) {
+    bit_pair fours[3], eights[2], sixteens[2];
+#pragma GCC unroll 2
+    for (int i = 0; i < 2; i++, places += 16) {
+        fours[0] = add_4(sums, planes, places);
+        fours[1] = add_4(sums, planes, places + 4);
+        if (i) sixteens[0] = add_pairs(&sums[2], eights[0], eights[1]);
+        fours[2] = add_4(sums, planes, places + 8);
+        eights[0] = add_pairs(&sums[1], fours[0], fours[1]);
+        fours[0] = add_4(sums, planes, places + 12);
+        eights[1] = add_pairs(&sums[1], fours[2], fours[0]);
+    }
+    sixteens[1] = add_pairs(&sums[2], eights[0], eights[1]);
+    return add_pairs(&sums[3], sixteens[0], sixteens[1]);
 }
 
 /* Adds the planes of a group, `fours` times four of them. Returns where its places end. */
 EC_INLINE const uint16_t *add_group(__m256i sums[SUM_PLANES], const uint8_t *planes, const uint16_t *places,
                                     unsigned fours) {
-    for (unsigned n = fours / 4; n; n--, places += 16) {
-        const __m256i first = add_8(sums, planes, places);
-        add_carry(sums, 4, full_add(&sums[3], first, add_8(sums, planes, places + 8)));
+    for (unsigned n = fours / 8; n; n--, places += 32)
+        add_carry(sums, 5, add_pair(&sums[4], add_32(sums, planes, places)));
+    if (fours & 4) {
+        add_carry(sums, 4, add_pair(&sums[3], add_16(sums, planes, places)));
+        places += 16;
     }
     if (fours & 2) {
-        add_carry(sums, 3, add_8(sums, planes, places));
+        add_carry(sums, 3, add_pair(&sums[2], add_8(sums, planes, places)));
         places += 8;
     }
     if (fours & 1) {
-        add_carry(sums, 2, add_4(sums, planes, places));
+        add_carry(sums, 2, add_pair(&sums[1], add_4(sums, planes, places)));
         places += 4;
     }
     return places;
 }
 
-/* a + b, and a - b, of signed numbers of n digits, which have one more. */
+/* a + b of signed numbers of n digits; the sum has one more. */
 EC_INLINE void add_numbers(const __m256i *a, const __m256i *b, const int n, __m256i *sum) {
     __m256i carry = _mm256_setzero_si256();
 #pragma GCC unroll 16
     for (int i = 0; i <= n; i++) sum[i] = add_digits(a[i < n ? i : n - 1], b[i < n ? i : n - 1], &carry);
 }
 
-EC_INLINE void add_and_subtract(const __m256i *a, const __m256i *b, const int n, __m256i *sum, __m256i *difference) {
-    __m256i carry = _mm256_setzero_si256(), borrow = carry;
+/* a - 2 b of a signed number of n digits and one of n - 1, where n digits hold what comes of it. */
+EC_INLINE void subtract_twice(const __m256i *a, const __m256i *b, const int n, __m256i *difference) {
+    __m256i borrow = _mm256_setzero_si256();
+    difference[0] = a[0];
 #pragma GCC unroll 16
-    for (int i = 0; i <= n; i++) {
-        const __m256i of_a = a[i < n ? i : n - 1], of_b = b[i < n ? i : n - 1];
-        sum[i] = add_digits(of_a, of_b, &carry);
-        difference[i] = subtract_digits(of_a, of_b, &borrow);
-    }
+    for (int i = 1; i < n; i++) difference[i] = subtract_digits(a[i], b[i - 1], &borrow);
 }
 
 /* Counts a part of a piece for four queries. Returns where the part ends. */
@@ -163,19 +188,20 @@ static EC_NOINLINE const uint16_t *count_part(const uint16_t *part, const uint8_
 #pragma GCC unroll 8
         for (int i = 0; i < SUM_PLANES; i++) sums[p][i] = some[i];
     }
-    /* Patterns where the last query differs count against it, and so for the third and the second; what is said of the
-     * last holds for sums and differences of two patterns that differ in it alone. */
+    /* Of the first query all patterns count alike; of another those where it differs count against it, twice. */
     enum { N = SUM_PLANES };
-    __m256i both[4][N + 1], last[4][N + 1], halves[2][N + 2], four[2][N + 2], third[2][N + 2];
+    __m256i pairs[4][N + 1], odd[2][N + 1], half[N + 2], against[EC_FOUR][N + 2];
 #pragma GCC unroll 4
-    for (int p = 0; p < 4; p++) add_and_subtract(sums[p], sums[p + 4], N, both[p], last[p]);
-    add_numbers(last[0], last[1], N + 1, halves[0]);
-    add_numbers(last[2], last[3], N + 1, halves[1]);
-    add_numbers(halves[0], halves[1], N + 2, counts[3]);
+    for (int p = 0; p < 4; p++) add_numbers(sums[2 * p], sums[2 * p + 1], N, pairs[p]);
 #pragma GCC unroll 2
-    for (int p = 0; p < 2; p++) add_and_subtract(both[p], both[p + 2], N + 1, four[p], third[p]);
-    add_numbers(third[0], third[1], N + 2, counts[2]);
-    add_and_subtract(four[0], four[1], N + 2, counts[0], counts[1]);
+    for (int p = 0; p < 2; p++) add_numbers(sums[4 * p + 1], sums[4 * p + 3], N, odd[p]);
+    add_numbers(odd[0], odd[1], N + 1, against[1]);
+    add_numbers(pairs[1], pairs[3], N + 1, against[2]);
+    add_numbers(pairs[2], pairs[3], N + 1, against[3]);
+    add_numbers(pairs[0], pairs[1], N + 1, half);
+    add_numbers(half, against[3], N + 2, counts[0]);
+#pragma GCC unroll 3
+    for (int q = 1; q < EC_FOUR; q++) subtract_twice(counts[0], against[q], PART_PLANES, counts[q]);
     return places;
 }
 

@@ -118,7 +118,8 @@ static void prune(const ec_scan *scan, int64_t query, int64_t slot, int64_t next
         if (least < last) last = least;
     }
     scan->counts[slot] = n;
-    scan->full[slot] = ec_reservoir_full(k);
+    /* a row that passes has a tile of bits write the scores of EC_NEAR_ROWS rows, which are then filtered */
+    scan->full[slot] = scan->planes ? ec_reservoir_soon(n, k) : ec_reservoir_full(k);
     limit_by(scan, query, slot, last, next_row);
 }
 

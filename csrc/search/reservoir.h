@@ -14,6 +14,13 @@ static inline int64_t ec_reservoir_slack(int64_t k) { return k < 32 ? 32 : k; }
 static inline int64_t ec_reservoir_full(int64_t k) { return k + ec_reservoir_slack(k); }
 static inline int64_t ec_reservoir_first(int64_t k) { return k <= 32 ? k : ec_reservoir_full(k); }
 
+/* The same after pruning that left `kept` entries, where each that passes costs as much as pruning some tens of them: a
+ * limit that follows more closely lets fewer pass. */
+static inline int64_t ec_reservoir_soon(int64_t kept, int64_t k) {
+    const int64_t full = (kept < k ? k : kept) + ec_reservoir_slack(k) / 4;
+    return full < ec_reservoir_full(k) ? full : ec_reservoir_full(k);
+}
+
 /* The most entries that pruning leaves. */
 static inline int64_t ec_reservoir_rest(int64_t k) { return k + ec_reservoir_slack(k) / 4; }
 
