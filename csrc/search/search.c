@@ -61,7 +61,9 @@ typedef struct {
 
 static int64_t rows_of(const ec_search_args *args) { return args->selection ? args->n_selected : args->n_rows; }
 
-static int has_own_rows(const ec_search_args *args) { return args->selection && args->selection_stride; }
+static int has_own_rows(const ec_search_args *args) {
+    return args->selection && args->selection_stride && args->n_queries > 1;
+}
 
 /* Chooses how the work is shared, and lays everything out in `scratch`. Returns the bytes it takes; with scratch NULL it
  * only counts them. */
