@@ -74,9 +74,10 @@ def test_is_an_exhaustive_float_search(kind: str, metric: Any) -> None:
         assert bits(found) == bits(search(q, x, 3, metric=metric))
         assert found.is_final.all()
         assert (found.rescored < 1200).all(), "the bounds said nothing"  # and the test so nothing of them
-    one = index.search(q[0], 7, exact=True, metric=metric)
-    assert bits(one) == bits(search(q[0], x, 7, metric=metric))
-    assert one.is_final
+    for k in (7, 1):
+        one = index.search(q[0], k, exact=True, metric=metric)
+        assert bits(one) == bits(search(q[0], x, k, metric=metric))
+        assert (bool(one.is_final), bool(one.rescored < 1200)) == (True, True)
 
 
 @pytest.mark.parametrize("kind", KINDS)
