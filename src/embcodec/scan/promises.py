@@ -12,7 +12,7 @@ from .upper_bounds import UpperBounds
 
 _SAMPLE = 96  # one row in so many is looked at first, to see what the bounds are worth
 _LEAST_SAMPLE = 256
-_FOR_EACH = 4  # and at least so many for each of the k best: of fewer the k-th best score says too little
+_FOR_EACH = 16  # and at least so many for each of the k best: of fewer the k-th best score says too little
 _RUN = 4  # the sample is of runs of so many rows: of more, neighbours that are alike would leave it less to say
 _LEAST_SCORED = 16  # rows of the sample that are scored
 _FITTED = 8  # of them say how scores go on
@@ -101,4 +101,4 @@ def _share(n_queries: int, row_bytes: int) -> int:
     A row that is scored by itself costs as much as some rows of a scan by one query, short ones more of them, and
     dozens of one by many.
     """
-    return min(4 + 9216 // row_bytes + 6 * (n_queries - 1), 96)
+    return min(4 + 9216 // row_bytes + 5 * (n_queries - 1) // 4, 96)
