@@ -82,6 +82,21 @@ def test_rounding_of_queries_is_measured(kind: str, metric: Any, monkeypatch: py
             check_bounds(codes, x, asked_near(x, 3), metric)
 
 
+@pytest.mark.parametrize("kind", KINDS[:6])
+def test_sums_of_rounded_queries_have_room_for_their_rounding(kind: str) -> None:
+    """What float32 rounds in a scan is far below what queries are rounded by, so that no score would tell."""
+    x = near_others(80, 40) + np.float32(0.3)
+    codes, units = codes_of(x, kind), near_others(5, 40, seed=1)
+    found = estimates.estimate(codes, units)
+    steps, offsets = residuals.integer_terms(codes)
+    asked = found.scan.terms[0].astype(np.float64)[:, None] * found.scan.queries.view(np.int8)
+    off, reach = np.linalg.norm(units * steps - asked, axis=1).max(), np.linalg.norm(asked, axis=1).max()
+    biases = units.astype(np.float64) @ offsets
+    apart, farthest = np.abs(biases - found.scan.terms[1]).max(), np.abs(biases).max()
+    for value, whole, rounding in ((found.off, off, off + reach), (found.shift, apart, farthest)):
+        assert 0.999 < (value - whole) / (rounding * residuals.ROUNDINGS) < 1.001 if rounding else value == whole
+
+
 @pytest.mark.parametrize("kind", ["1", "2", "4"])
 @pytest.mark.parametrize("metric", METRICS)
 def test_rounding_of_turned_queries_is_allowed_for(kind: str, metric: Any, monkeypatch: pytest.MonkeyPatch) -> None:
