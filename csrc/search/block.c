@@ -80,6 +80,7 @@ static void gather(const ec_scan *scan, const int64_t *selection, const ec_block
             ec_prefetch(soon + at, n);
             memcpy(out + at, row + at, (size_t)n);
         }
+        ec_prefetch(soon + args->row_bytes - 1, 1); /* rows seldom begin with a line, and so end in one more */
     }
 }
 

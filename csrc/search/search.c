@@ -2,8 +2,8 @@
  * Python until all is done, in turns, so that signals are handled between them.
  *
  * Threads take shares of the work one after another. A share is a run of blocks that a batch meets, all threads being
- * at the same batch; or, where rows are few for so many threads or each query has rows of its own, a batch that meets
- * all rows. What is found in the first way is brought together when the batch has met all rows:
+ * at the same batch; or, where rows are few for so many threads or each of several queries has rows of its own, a batch
+ * that meets all rows. What is found in the first way is brought together when the batch has met all rows:
  *
  *     blocks      0 1 2 3 4 5 6 7 8 ...            batches     0 1 2 3 4 5 ...
  *     seat 0      ###     ###     # -.             seat 0      #   # #
@@ -61,7 +61,9 @@ typedef struct {
 
 static int64_t rows_of(const ec_search_args *args) { return args->selection ? args->n_selected : args->n_rows; }
 
-static int has_own_rows(const ec_search_args *args) { return args->selection && args->selection_stride; }
+static int has_own_rows(const ec_search_args *args) {
+    return args->selection && args->selection_stride && args->n_queries > 1;
+}
 
 /* Chooses how the work is shared, and lays everything out in `scratch`. Returns the bytes it takes; with scratch NULL it
  * only counts them. */

@@ -56,6 +56,7 @@ def make_eager(monkeypatch: pytest.MonkeyPatch) -> None:
         (exact, "_AT_ONCE", 0),
         (exact, "_AT_ONCE_EACH", 0),
         (exact, "_HIGHEST", 2),
+        (exact, "_HIGHEST_EACH", 2),
         (exact, "_FIRST", 2),
     ):
         monkeypatch.setattr(module, name, value)
@@ -73,9 +74,10 @@ def test_is_an_exhaustive_float_search(kind: str, metric: Any) -> None:
         assert bits(found) == bits(search(q, x, 3, metric=metric))
         assert found.is_final.all()
         assert (found.rescored < 1200).all(), "the bounds said nothing"  # and the test so nothing of them
-    one = index.search(q[0], 7, exact=True, metric=metric)
-    assert bits(one) == bits(search(q[0], x, 7, metric=metric))
-    assert one.is_final
+    for k in (7, 1):
+        one = index.search(q[0], k, exact=True, metric=metric)
+        assert bits(one) == bits(search(q[0], x, k, metric=metric))
+        assert (bool(one.is_final), bool(one.rescored < 1200)) == (True, True)
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -86,6 +88,7 @@ def test_what_the_highest_bounds_leave_open(
     """Bounds are taken for narrow, whatever they are, and hardly more rows looked at than are asked for."""
     monkeypatch.setattr(upper_bounds, "_NARROW", 0.0)
     monkeypatch.setattr(exact, "_HIGHEST", -20)
+    monkeypatch.setattr(exact, "_HIGHEST_EACH", -20)
     x = near_others(500, 40, centers=30)
     index = FlatIndex(codes_of(x, kind), rescore_with=x)
     for k in (3, 4):
@@ -96,49 +99,40 @@ def test_what_the_highest_bounds_leave_open(
 
 
 @pytest.mark.parametrize("metric", METRICS)
-def test_more_is_expected_of_the_rows_than_they_have(metric: Any, monkeypatch: pytest.MonkeyPatch, eager: None) -> None:
-    """What a sample promises is a guess: where fewer than k are as good, the codes or the floats are scanned again."""
+def test_fewer_rows_are_looked_at_than_are_in_doubt(metric: Any, monkeypatch: pytest.MonkeyPatch, eager: None) -> None:
+    """What a sample says is a guess: the codes are scanned again, or the floats, each query on its own account."""
     x = near_others(300, 40, centers=30)
     q, k = asked_near(x, 4), 3
-    true = search(q, x, k, metric=metric)
-    impossible = np.full(4, -1e3 if metric == "l2" else 1e3, np.float32)
-    index = FlatIndex(codes_of(x, "ubinary"), rescore_with=x)
-    for codes_again in (True, False):
-        for place, promised in enumerate((*true.scores.T[:3].copy(), impossible)):
-            known: list[Any] = []
-
-            def expected(*args: Any, promised: Any = promised, known: Any = known, again: bool = codes_again) -> Any:
-                known.append(args[-2])  # the k-th score that was found the time before
-                if known[-1] is None:
-                    return promised, np.arange(4) >= again  # one query may be left to the floats
-                return known[-1], np.full(len(known[-1]), again)
-
-            monkeypatch.setattr(exact, "expected_scores", expected)
-            found = index.search(q, k, exact=True, metric=metric)
-            assert bits(found) == bits(true)
-            assert len(known) == 1 + (place < 2), "the k-th is not as good, and one that was found says how good"
-            if place < 2:
-                promised = promised[-len(known[1]) :]
-                assert (known[1] <= promised if metric != "l2" else known[1] >= promised).all()
-            if place == 3 or (place < 2 and not codes_again):
-                assert (found.rescored == 300).all()
-
-
-@pytest.mark.parametrize("metric", METRICS)
-def test_a_query_without_candidates_leaves_the_others_theirs(
-    metric: Any, monkeypatch: pytest.MonkeyPatch, eager: None
-) -> None:
-    """What its k-th candidate scores is NaN, which says nothing of what the others' candidates must reach."""
-    x = near_others(300, 40, centers=30)
-    q, k = asked_near(x, 2), 3
-    promised = search(q, x, 30, metric=metric).scores[:, -1].copy()  # so many candidates that some are scored first
-    promised[1] = -1e3 if metric == "l2" else 1e3
-    index = FlatIndex(codes_of(x, "int8/per-vector"), rescore_with=x)
+    true, sign = search(q, x, k, metric=metric), -1 if metric == "l2" else 1
     monkeypatch.setattr(upper_bounds, "_NARROW", np.inf)
-    monkeypatch.setattr(exact, "expected_scores", lambda *args: (promised, np.ones(2, np.bool_)))
-    found = index.search(q, k, exact=True, metric=metric)
-    assert bits(found) == bits(search(q, x, k, metric=metric))
-    assert (found.rescored[0] < 100, found.rescored[1]) == (True, 300)
+    monkeypatch.setattr(exact, "_HIGHEST", -80)
+    monkeypatch.setattr(exact, "_HIGHEST_EACH", -20)
+    monkeypatch.setattr(exact, "_FURTHER", 1)
+    codes = codes_of(x, "ubinary")
+    for first in (0, 5, 300):
+        for again in (0, 20, 300):
+            for enough in (np.ones(4, np.bool_), np.arange(4) > 0, np.zeros(4, np.bool_)):
+                known: list[Any] = []
+
+                def in_doubt(
+                    bounds: Any, *args: Any, known: Any = known, says: Any = (first, again), enough: Any = enough
+                ) -> Any:
+                    known.append(args[-2])  # the k-th score that was found the time before
+                    n = len(args[1])
+                    return np.full(n, says[len(known) > 1]), enough[:n] if len(known) > 1 else np.ones(n, np.bool_)
+
+                monkeypatch.setattr(exact, "rows_in_doubt", in_doubt)
+                found = FlatIndex(codes, rescore_with=x).search(q, k, exact=True, metric=metric)
+                assert bits(found) == bits(true)
+                assert known[0] is None
+                if first == 300:
+                    assert len(known) == 1
+                    continue
+                assert len(known) == 2, "of rows so near each other bits rule out few"
+                assert (sign * known[1]).max() <= (sign * true.scores[:, -1]).max(), "scores that k rows reach"
+                assert (found.rescored[~enough] == 300).all()
+                if again == 300 and enough.all():
+                    assert (found.rescored < 300).any()
 
 
 def test_alike_rows_of_a_sample_promise_no_more_of_others(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -252,13 +246,23 @@ def test_codes_that_say_nothing_are_left_for_the_floats() -> None:
     noise = np.random.default_rng(0).standard_normal(x.shape).astype(np.float32)
     index = FlatIndex(codes_of(noise, "int8/per-vector"), rescore_with=x)
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(
-            exact, "_among_candidates", None
-        )  # codes are not scanned: a sample has shown what bounds are worth
+        patched.setattr(exact, "_highest", None)  # codes are not scanned: a sample has shown what bounds are worth
         found = index.search(q, 5, exact=True)
     assert bits(found) == bits(search(q, x, 5))
     assert found.rescored.tolist() == [6000] * 3
     assert found.is_final.all()
+    # Once this has been so some times in a row, samples are taken ever more seldom, until one pays.
+    weighed: list[bool] = []
+    with pytest.MonkeyPatch.context() as patched:
+        in_doubt = exact.rows_in_doubt
+        patched.setattr(exact, "rows_in_doubt", lambda *args: weighed.append(True) or in_doubt(*args))
+        for _ in range(60):
+            weighed.append(False)
+            assert bits(index.search(q, 5, exact=True)) == bits(found)
+        waits = "".join("x" if each else "." for each in weighed).replace(".x", "x").split("x")
+        assert [len(each) for each in waits] == [0, 0, 1, 2, 4, 8, 16, 16, 5]
+        index.search(q, 100, exact=True)  # other counts on their own account
+        assert weighed[-1]
     # One query of which nothing is known leaves the others to the codes.
     q[1] = 0
     found = FlatIndex(codes_of(x, "int8/per-vector"), rescore_with=x).search(

@@ -61,7 +61,8 @@ def found(kind: str, queries: Any, x: Any, k: int, mask: Any, threads: int) -> l
         queries = quantize(queries, "ubinary")
     best = search(queries, rows, k, threads=threads, **how)
     limit = float(best.scores[0, -1])
-    candidates = np.random.default_rng(3).integers(-1, len(x), (len(queries), 40))
+    each = 40 if len(queries) > 1 else 2500  # of rows that are one query's own several threads take shares, too
+    candidates = np.random.default_rng(3).integers(-1, len(x), (len(queries), each))
     return as_bytes(
         best,
         search(queries, rows, k, mask=mask, threads=threads, **how),

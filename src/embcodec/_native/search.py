@@ -105,20 +105,6 @@ def hits(
     return limits, _scores_of(scan, entries[order]), _chosen(scan, rows[order])
 
 
-def hits_in_any_order(
-    scan: Scan, thresholds: NDArray[np.float32], threads: int | None
-) -> tuple[NDArray[np.int32], NDArray[Any], NDArray[np.int64]]:
-    """Return queries, scores and rows, (n,) each, of all that are better than their query's threshold.
-
-    Raises
-    ------
-    NotFiniteRowError
-        Where a row's score is NaN.
-    """
-    entries, queries, rows = _hits(scan, thresholds, threads)
-    return queries, _scores_of(scan, entries), _chosen(scan, rows)
-
-
 def _hits(
     scan: Scan, thresholds: NDArray[np.float32], threads: int | None
 ) -> tuple[NDArray[np.uint64], NDArray[np.int32], NDArray[np.int64]]:

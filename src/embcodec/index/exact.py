@@ -36,24 +36,31 @@ def exhaustive(
         )
     check_dimensions(asked, codes, "index")
 
-    def whole(queries: Embeddings) -> SearchResult:
-        scan = plan(queries, floats, metric, "float32")
-        restrict(scan, mask)
-        part.give_squares(scan)
-        return best_of(scan, count, threads)
-
     scan = plan(asked, floats, metric, "float32")  # its errors are those of a search of the floats
     n = restrict(scan, mask)
+
+    def whole(queries: Embeddings) -> SearchResult:
+        theirs = scan
+        if queries is not asked:
+            theirs = plan(queries, floats, metric, "float32")
+            theirs.mask, theirs.selection = scan.mask, scan.selection
+        part.give_squares(theirs)
+        return best_of(theirs, count, threads)
+
     count, name = min(as_count(k), n), "cosine" if metric is None else metric
     if isinstance(codes, LowBitCodes):  # of those in principal directions no bound is measured
         has_codes = isinstance(codes.scheme, LowBitScheme)
     else:
         has_codes = codes.output_dtype is not OutputDtype.FLOAT
-    if not has_codes or not isinstance(name, str) or not count or not len(asked):
+    tries = has_codes and count > 0 and len(asked) > 0
+    trial = now.codes.trial_of(name, count) if tries and isinstance(name, str) else None
+    if trial is None or not isinstance(name, str) or not trial.is_due():
         found = whole(asked)
         return BoundedResult(*found, np.full(len(asked), n, np.int64), np.ones(len(asked), np.bool_))
     chosen = scan.selection
     if scan.mask is not None:
         chosen = np.flatnonzero(np.unpackbits(scan.mask, count=len(codes), bitorder="little"))
     terms = now.codes.terms_for(floats, name)
-    return exact_by_codes(codes, floats, terms, asked, count, name, chosen, whole, threads)
+    result = exact_by_codes(codes, floats, terms, asked, count, name, chosen, whole, threads)
+    trial.note(bool((result.rescored < n).any()))
+    return result

@@ -38,6 +38,28 @@ class Growing:
         return self._room[:total]
 
 
+class Trial:
+    """Whether searches by codes have paid: where they have not, some times in a row, not each search tries them.
+
+    Threads may count at once. A count that is off costs time, and changes no result.
+    """
+
+    _PATIENCE, _MOST = 3, 7  # after so many one is left out, then twice as many, up to 16
+
+    def __init__(self) -> None:
+        self._failed = self._left_out = 0
+
+    def is_due(self) -> bool:
+        """Whether this search is to try; of those that are not, one is counted off."""
+        self._left_out -= 1
+        return self._left_out < 0
+
+    def note(self, paid: bool) -> None:
+        """Note whether a search that has tried was faster for it; the more have not been, the more are left out."""
+        self._failed = 0 if paid else min(self._failed + 1, self._MOST)
+        self._left_out = 1 << self._failed >> self._PATIENCE
+
+
 class Part:
     """Rows of one kind in an index. A `Part` is replaced, never changed, as far as searches see it.
 
@@ -54,6 +76,7 @@ class Part:
         self._squares: NDArray[np.float64] = np.empty(0, np.float64)
         self.residuals: NDArray[np.float32] = np.empty((0, RESIDUALS), np.float32)
         self._terms: dict[str, RowTerms] = {}
+        self._trials: dict[tuple[str, int], Trial] = {}
 
     def appended(self, more: Rows) -> Part:
         """Return a part with `more` rows, which mean the same; it shares the former ones' memory."""
@@ -63,7 +86,7 @@ class Part:
         part = Part.__new__(Part)
         part._growing = self._growing
         part.rows = joined([self.rows, more], arrays)
-        part._squares, part.residuals, part._terms = self._squares, self.residuals, {}
+        part._squares, part.residuals, part._terms, part._trials = self._squares, self.residuals, {}, self._trials
         return part
 
     def grown(self, rows: Rows) -> Part:
@@ -91,6 +114,10 @@ class Part:
             known = np.concatenate([known, tail])
             self._squares = known
         scan.row_squares = known
+
+    def trial_of(self, metric: str, k: int) -> Trial:
+        """Return how searches for about as many of the best have fared by these codes."""
+        return self._trials.setdefault((metric, k.bit_length()), Trial())
 
     def terms_for(self, floats: Embeddings, metric: str) -> RowTerms:
         """Return what bounds on the scores of these rows' floats take; what the codes leave out is measured once."""

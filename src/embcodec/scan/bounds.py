@@ -218,7 +218,7 @@ def rescored_by_bounds(
             scores, rows, np.zeros(len(queries), np.int64), np.full(len(queries), not len(corpus) or not k)
         )
     order, most = bounds.reach(candidates, threads)
-    scores, rows, scored = best_by_bounds(queries, order, most, corpus, k, bounds.metric, threads)
+    scores, rows, scored = _best_by_bounds(queries, order, most, corpus, k, bounds.metric, threads)
     given = (order >= 0).sum(axis=1)
     kth = np.where(rows[:, -1] >= 0, bounds.sign * scores[:, -1].astype(np.float64), -np.inf)
     is_final = given >= others
@@ -227,7 +227,7 @@ def rescored_by_bounds(
     return BoundedResult(scores, rows, scored, is_final)
 
 
-def best_by_bounds(
+def _best_by_bounds(
     queries: Embeddings,
     order: NDArray[np.int64],
     most: Doubles,
@@ -235,9 +235,6 @@ def best_by_bounds(
     k: int,
     metric: Any,
     threads: int | None,
-    *,
-    first: int = 0,
-    at_once: int = 0,
 ) -> tuple[NDArray[np.float32], NDArray[np.int64], NDArray[np.int64]]:
     """Return scores and rows (n_queries, k) of the best of each query's candidates, and how many of these were scored.
 
@@ -254,16 +251,12 @@ def best_by_bounds(
     k : int
         At least 1, at most c.
     metric : str or None
-    first : int
-        So many are scored in the first step, if there are as many; at least some more than k.
-    at_once : int
-        So many are scored in one step, if as many may be among the best, rather than doubling from fewer.
     """
     sign = -1.0 if metric == "l2" else 1.0
     scores = np.full((len(queries), k), np.nan, np.float32)
     rows = np.full((len(queries), k), -1, np.int64)
     scored = np.zeros(len(queries), np.int64)
-    wanted = np.minimum(max(k + k // 4 + 1, first), (order >= 0).sum(axis=1))
+    wanted = np.minimum(k + k // 4 + 1, (order >= 0).sum(axis=1))
     active = np.flatnonzero(wanted)
     while len(active):
         begin, end = scored[active], wanted[active]
@@ -272,7 +265,7 @@ def best_by_bounds(
         chunk[places >= end[:, None]] = -1
         new = rescored(queries[active], chunk, corpus, k, metric, "float32", threads)
         if scored.any() or new.scores.shape[1] < k:
-            new = _best_of_both(SearchResult(scores[active], rows[active]), new, sign)
+            new = best_of_both(SearchResult(scores[active], rows[active]), new, sign)
         if len(active) == len(queries):
             scores, rows = new
         else:
@@ -281,12 +274,12 @@ def best_by_bounds(
         # The k-th best score only rises, so a candidate that cannot reach it now never will.
         kth = np.where(rows[:, -1] >= 0, sign * scores[:, -1], -np.inf)
         needed = ((most >= kth[:, None]) & (order >= 0)).sum(axis=1)
-        wanted = np.minimum(needed, np.maximum(2 * scored, at_once))
+        wanted = np.minimum(needed, 2 * scored)
         active = np.flatnonzero(wanted > scored)
     return scores, rows, scored
 
 
-def _best_of_both(first: SearchResult, second: SearchResult, sign: float) -> SearchResult:
+def best_of_both(first: SearchResult, second: SearchResult, sign: float) -> SearchResult:
     """Return the best of both results, as many as the first one has; of equal scores the lower row first."""
     scores = np.concatenate([first.scores, second.scores], axis=1)
     rows = np.concatenate([first.indices, second.indices], axis=1)

@@ -8,21 +8,22 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from .._native import search as native
 from ..dtypes import Metric
 from ..embeddings import Embeddings
 from ..quantizers.lowbit import Rows
 from .best import SearchResult, best_of, rescored
-from .bounds import BoundedResult, best_by_bounds
+from .bounds import BoundedResult, best_of_both
 from .estimates import RowTerms
-from .promises import expected_scores, sample_of, sample_size
+from .promises import rows_in_doubt, sample_of, sample_size
 from .upper_bounds import UpperBounds, are_known, takes_one
 
 _BATCH = 256  # queries whose candidates are held at a time
-_HIGHEST = 128  # rows of the highest bounds that are looked at, beside some for each of the k best
-_FIRST = 128  # candidates that are scored before the others, beside some for each of the k best
+_HIGHEST = 1024  # rows of the highest bounds that are looked at, of all queries together: that hardly takes time,
+_HIGHEST_EACH = 128  # at least of each, beside some for each of the k best
+_FIRST = 64  # candidates that are scored before the others, of all queries together, beside some for each of the k best
 _AT_ONCE = 1024  # as many rows, of all queries together, are scored in the time that another call takes
 _AT_ONCE_EACH = 256
+_FURTHER = 4  # so many times as many rows are scored in a step as before it, or looked at in a second scan
 
 # The k best for each query, scores and rows, how many rows were scored, and whether others are all worse.
 _Best = tuple[NDArray[np.float32], NDArray[np.int64], NDArray[np.int64], NDArray[np.bool_]]
@@ -41,14 +42,12 @@ def exact_by_codes(
 ) -> BoundedResult:
     """Return the k best rows for each query by float32 scores, as a scan of all floats would.
 
-    Where bounds are narrow, a scan of the codes finds the rows of the highest ones, which are scored in their order
-    until none is left that could be as good as the k-th best: mostly long before the last.
+    A scan of the codes finds the rows of the highest bounds, which are scored in their order until none is left that
+    could be as good as the k-th best: mostly long before the last. If even the last bound is as good as the k-th best,
+    more rows are looked at in a second scan.
 
-    Else a sample of the rows is scored first, from which a score is guessed that the k best of all rows reach. The scan
-    of the codes finds all rows whose upper bound is as good, and these are scored. If k of them are as good as was
-    guessed, no other row is among the k best. If not, or where the first way met too few rows, it is done once more
-    with the k-th best score so far in place of the guess: that one is surely reached. Where the sample says that too
-    many rows would be left to score, the floats are scanned.
+    How many rows are looked at, and whether it pays at all, a sample of the rows says, unless bounds are narrow. Where
+    too many would be left to score, the floats are scanned.
 
     Parameters
     ----------
@@ -109,48 +108,46 @@ class _Search:
 
     def by_codes(self, some: NDArray[np.int64]) -> None:
         """Answer some queries, or leave them for the floats."""
-        bounds, reached = self._bounds(some), None
-        if bounds.are_narrow():
-            some, reached = self._by_highest(some, bounds)
-        while len(some):
-            some, reached = self._by_sample(some, bounds if reached is None else self._bounds(some), reached)
+        bounds = self._bounds(some)
+        most = 8 * self.k + max(_HIGHEST // len(some), _HIGHEST_EACH)
+        if not bounds.are_narrow():
+            some, bounds, most = self._weigh(some, bounds, None, most)
+        some, reached = self._by_highest(some, bounds, most)
+        if len(some):
+            some, bounds, most = self._weigh(some, self._bounds(some), reached, _FURTHER * most)
+            self._leave(self._by_highest(some, bounds, most)[0])
 
     def _bounds(self, some: NDArray[np.int64]) -> UpperBounds:
         return UpperBounds(self.codes, self.queries[some], self.metric, self.rows, self.chosen)
 
-    def _by_highest(
-        self, some: NDArray[np.int64], bounds: UpperBounds
-    ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
-        """Score the rows of the highest bounds; return the queries that these do not answer, and scores they reach."""
-        most = min(self.n, 8 * self.k + _HIGHEST)
-        return self._note(
-            some, _highest(bounds, self.floats, self.queries[some], self.k, self.metric, most, self.threads)
-        )
-
-    def _by_sample(
-        self, some: NDArray[np.int64], bounds: UpperBounds, reached: NDArray[np.float32] | None
-    ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
-        """Score the rows that may reach what a sample promises; return as above. Queries may be left for the floats."""
+    def _weigh(
+        self, some: NDArray[np.int64], bounds: UpperBounds, reached: NDArray[np.float32] | None, most: int
+    ) -> tuple[NDArray[np.int64], UpperBounds, int]:
+        """Leave queries of too many rows in doubt; return the others, with bounds, and how many rows to look at."""
         sample = sample_of(self.n, sample_size(self.n, self.k))
         sample = sample if self.chosen is None else self.chosen[sample]
-        args = self.floats, self.queries[some], self.k, self.metric
-        expected, enough = expected_scores(bounds, *args, sample, self.n, reached, self.threads)
+        asked = self.queries[some]
+        counts, enough = rows_in_doubt(
+            bounds, self.floats, asked, self.k, self.metric, sample, self.n, reached, self.threads
+        )
         self._leave(some[~enough])
-        some, expected = some[enough], expected[enough]
-        if len(some) == 0:
-            return some, expected
+        if not enough.any():
+            return some[enough], bounds, most
         if not enough.all():
-            bounds = self._bounds(some)
-        args = self.floats, self.queries[some], self.k, self.metric
-        # Of those not answered more was expected than is so. What was found is no better than what is so.
-        some, reached = self._note(some, _among_candidates(bounds, *args, expected, self.threads))
-        self._leave(some[np.isnan(reached)])
-        return some[~np.isnan(reached)], reached[~np.isnan(reached)]
+            bounds = self._bounds(some[enough])
+        return some[enough], bounds, max(most, int(counts[enough].max()))
 
-    def _note(self, some: NDArray[np.int64], best: _Best) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
-        """Note what was found for these queries; return those of which it is not the end, and their k-th scores."""
-        scores, self.found[some], self.scored[some], ended = best
-        self.scores[some] = scores
+    def _by_highest(
+        self, some: NDArray[np.int64], bounds: UpperBounds, most: int
+    ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+        """Score rows of the highest bounds; return queries that these do not answer, and scores that k rows reach."""
+        if not len(some):
+            return some, np.empty(0, np.float32)
+        most = min(most, self.n)
+        scores, rows, self.scored[some], ended = _highest(
+            bounds, self.floats, self.queries[some], self.k, self.metric, most, self.threads
+        )
+        self.scores[some], self.found[some] = scores, rows
         return some[~ended], scores[~ended, -1]
 
     def _leave(self, some: NDArray[np.int64]) -> None:
@@ -168,66 +165,45 @@ def _highest(
 ) -> _Best:
     """Return the k best of the rows of the highest bounds, how many were scored, and whether others are all worse."""
     highest = best_of(bounds.scan, most, threads)
-    whose = np.repeat(np.arange(len(queries)), most)
-    reach = bounds.goodness(highest.scores.ravel(), whose).reshape(highest.scores.shape)
-    at_once = max(_AT_ONCE // len(queries), _AT_ONCE_EACH)
-    scores, rows, scored = best_by_bounds(
-        queries, highest.indices, reach, floats, k, metric, threads, first=_at_first(k, len(queries)), at_once=at_once
-    )
-    last, least = highest.scores[:, -1], bounds.thresholds(scores[:, -1])
+    step = min(max((4 * k + _FIRST) // len(queries), k + k // 4 + 1), most)
+    best = rescored(queries, highest.indices[:, :step], floats, k, metric, "float32", threads)
+    scored, left = np.full(len(queries), step, np.int64), np.ones(highest.scores.shape, np.bool_)
+    left[:, :step] = False
+    while True:
+        # The k-th best score only rises, so a row that cannot reach it now never will.
+        reached = best.scores[:, -1]
+        least = bounds.thresholds(reached)
+        end = int((highest.scores > least[:, None]).sum(axis=1).max())  # behind it none can
+        left = left[:, :end]
+        if not left.any():
+            break
+        left &= bounds.tightened(highest.scores[:, :end], highest.indices[:, :end], reached) > least[:, None]
+        some = np.flatnonzero(left.any(axis=1))
+        if not len(some):
+            break
+        step = max(_FURTHER * step, _AT_ONCE // len(some), _AT_ONCE_EACH)
+        chunk = _taken(left, some, highest.indices, step)
+        new = rescored(queries[some], chunk, floats, k, metric, "float32", threads)
+        sign = -1.0 if metric == "l2" else 1.0
+        best.scores[some], best.indices[some] = best_of_both(
+            SearchResult(best.scores[some], best.indices[some]), new, sign
+        )
+        scored[some] += (chunk >= 0).sum(axis=1)
+    last = highest.scores[:, -1]
     ended = (last <= least) | (most == bounds.scan.n_positions)
     if not ended.all():
-        ended |= bounds.tightened_at_least(last, scores[:, -1]) <= least
-    return scores, rows, scored, ended
+        ended |= bounds.tightened_at_least(last, reached) <= least
+    return best.scores, best.indices, scored, ended
 
 
-def _at_first(k: int, n_queries: int) -> int:
-    """Return how many rows are scored in the first step: mostly all that are, if that costs less than another call."""
-    return (4 * k + _FIRST // 2) // n_queries
-
-
-def _among_candidates(
-    bounds: UpperBounds,
-    floats: Embeddings,
-    queries: Embeddings,
-    k: int,
-    metric: Metric,
-    expected: NDArray[np.float32],
-    threads: int | None,
-) -> _Best:
-    """Return the k best for each query, how many rows were scored, and whether the k best are as good as `expected`.
-
-    Where they are, no other row is among the k best: a scan of the codes has found all rows whose bounds exceed what is
-    expected. Those of the highest bounds are scored first, which leaves fewer of the others.
-    """
-    bounds.tighten(expected)
-    whose, reach, rows = native.hits_in_any_order(bounds.scan, bounds.thresholds(expected), threads)
-    most, seen, left = 2 * k + _FIRST, np.zeros(len(rows), np.bool_), np.ones(len(rows), np.bool_)
-    if np.bincount(whose, minlength=1).max() > 2 * most:
-        for query in range(len(queries)):
-            own = np.flatnonzero(whose == query)
-            seen[own[np.argpartition(-reach[own], most)[:most]] if len(own) > most else own] = True
-        best = _best_of_each(queries, whose[seen], rows[seen], floats, k, metric, threads)[0][:, -1]
-        reached = np.fmin(best, expected) if metric == "l2" else np.fmax(best, expected)  # NaN where too few are
-        left = bounds.tightened(reach, rows, reached) > bounds.thresholds(reached)[whose]
-    scores, found = _best_of_each(queries, whose[left], rows[left], floats, k, metric, threads)
-    ended = scores[:, -1] <= expected if metric == "l2" else scores[:, -1] >= expected
-    return scores, found, np.bincount(whose[seen | left], minlength=len(queries)), ended
-
-
-def _best_of_each(
-    queries: Embeddings,
-    whose: NDArray[np.int32],
-    rows: NDArray[np.int64],
-    floats: Embeddings,
-    k: int,
-    metric: Metric,
-    threads: int | None,
-) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
-    """Return scores and rows (n_queries, k) of the best of each query's rows; NaN and -1 behind those of too few."""
-    counts = np.bincount(whose, minlength=len(queries))
-    order = np.argsort(whose.astype(np.int16), kind="stable")  # which is fast for two bytes
-    places = np.arange(len(order)) - np.repeat(np.cumsum(counts) - counts, counts)
-    candidates = np.full((len(queries), max(int(counts.max(initial=0)), k)), -1, np.int64)
-    candidates[whose[order], places] = rows[order]
-    return rescored(queries, candidates, floats, k, metric, "float32", threads)
+def _taken(left: NDArray[np.bool_], some: NDArray[np.int64], rows: NDArray[np.int64], most: int) -> NDArray[np.int64]:
+    """Return the first rows left of each of some queries, -1 behind those of fewer; they are no longer left."""
+    whose, columns = np.nonzero(left[some])
+    counts = np.bincount(whose, minlength=len(some))
+    places = np.arange(len(whose)) - np.repeat(np.cumsum(counts) - counts, counts)
+    taken = places < most
+    whose, columns, places = whose[taken], columns[taken], places[taken]
+    left[some[whose], columns] = False
+    chunk = np.full((len(some), min(int(counts.max()), most)), -1, np.int64)
+    chunk[whose, places] = rows[some[whose], columns]
+    return chunk

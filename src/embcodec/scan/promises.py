@@ -1,4 +1,4 @@
-"""What a sample of the rows promises of all: a score that the k best reach, and how few rows are then in doubt."""
+"""What a sample of the rows promises of all: a score that the k best reach, and how many rows are then in doubt."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from ..embeddings import Embeddings
 from .best import SearchResult, best_of, rescored
 from .upper_bounds import UpperBounds
 
-_SAMPLE = 32  # one row in so many is looked at first, to see what the bounds are worth
+_SAMPLE = 96  # one row in so many is looked at first, to see what the bounds are worth
 _LEAST_SAMPLE = 256
 _FOR_EACH = 16  # and at least so many for each of the k best: of fewer the k-th best score says too little
 _RUN = 4  # the sample is of runs of so many rows: of more, neighbours that are alike would leave it less to say
@@ -31,7 +31,7 @@ def sample_of(n: int, wanted: int) -> NDArray[np.int64]:
     return (starts[:, None] + np.arange(_RUN)).ravel()
 
 
-def expected_scores(
+def rows_in_doubt(
     bounds: UpperBounds,
     floats: Embeddings,
     queries: Embeddings,
@@ -41,36 +41,29 @@ def expected_scores(
     n: int,
     reached: NDArray[np.float32] | None,
     threads: int | None,
-) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
-    """Return scores that the k best of all rows all but surely reach, and whether bounds then leave few rows in doubt.
+) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
+    """Return how many of all rows to look at, by their bounds, and whether these are few enough.
 
-    Scores that they are known to reach are `reached`. Else those of the sample say it: where it has one row in 32, its
-    second best is most likely exceeded by ten of all rows. A guess at what they just reach says how few are in doubt.
+    Which scores the k best of all rows reach is known, `reached`, or guessed from those of the sample.
     """
-    few = min(max(2 * k, _LEAST_SCORED), len(sample))
-    share = _share(len(queries), 4 * floats.dimension)
-    found = best_of(bounds.of_rows(sample), max(len(sample) // share, few), threads)
-    if reached is not None:
-        return reached, _few_in_doubt(bounds, found, reached)
-    best = rescored(queries, found.indices[:, :few], floats, few, metric, "float32", threads)
     among = k * len(sample) / n  # of the k best are in the sample
-    enough = _few_in_doubt(
-        bounds, found, best.scores[:, min(int(among), k - 1)] if among >= 1 else _beyond(best, among)
+    few = min(_LEAST_SCORED + 4 * int(among), len(sample))
+    found = best_of(
+        bounds.of_rows(sample), max(len(sample) // _share(len(queries), 4 * floats.dimension), few), threads
     )
-    if enough.any():
-        runs = _runs_so_far(best.indices, sample)
+    if reached is None:
+        best = rescored(queries, found.indices[:, :few], floats, few, metric, "float32", threads)
         if among >= 1:
-            enough &= _few_in_doubt(bounds, found, _at_place(best, runs, int(among), k))
-        reached = _at_place(best, runs, int(among + 3 * np.sqrt(among) + 1), k)
-    return best.scores[:, -1] if reached is None else reached, enough
-
-
-def _few_in_doubt(bounds: UpperBounds, found: SearchResult, scores: NDArray[np.float32]) -> NDArray[np.bool_]:
-    """Return for which queries the last bound found in the sample is too low for a row as good as these scores."""
-    last = bounds.tightened(found.scores[:, -1], found.indices[:, -1], scores)
-    enough: NDArray[np.bool_] = last <= bounds.thresholds(scores)
+            reached = _at_place(best, _runs_so_far(best.indices, sample), int(among), k)
+        else:
+            reached = _beyond(best, among)
+    tight = bounds.tightened(found.scores, found.indices, reached)
+    counts = np.count_nonzero(tight > bounds.thresholds(reached)[:, None], axis=1)
+    enough: NDArray[np.bool_] = counts < found.scores.shape[1]
     # A scan of the floats takes hardly longer for all queries than for half of them.
-    return enough & (2 * np.count_nonzero(enough) > len(enough))
+    # That many are expected, and most likely not so many more.
+    likely = ((2 * counts + 6 * np.sqrt(counts) + 6) * n / len(sample)).astype(np.int64)
+    return likely, enough & (2 * np.count_nonzero(enough) > len(enough))
 
 
 def _runs_so_far(rows: NDArray[np.int64], sample: NDArray[np.int64]) -> NDArray[np.int64]:
@@ -84,8 +77,8 @@ def _runs_so_far(rows: NDArray[np.int64], sample: NDArray[np.int64]) -> NDArray[
 
 def _at_place(best: SearchResult, runs: NDArray[np.int64], place: int, k: int) -> NDArray[np.float32]:
     """Return the scores that so many runs exceed, but at least the k-th: rows of one run are often alike."""
-    behind = runs > place
-    places = np.where(behind[:, -1], np.minimum(behind.argmax(axis=1), k - 1), k - 1)
+    behind, last = runs > place, min(k, runs.shape[1]) - 1
+    places = np.where(behind[:, -1], np.minimum(behind.argmax(axis=1), last), last)
     scores: NDArray[np.float32] = best.scores[np.arange(len(places)), places]
     return scores
 
@@ -108,4 +101,4 @@ def _share(n_queries: int, row_bytes: int) -> int:
     A row that is scored by itself costs as much as some rows of a scan by one query, short ones more of them, and
     dozens of one by many.
     """
-    return min(6 + 9216 // row_bytes + 6 * (n_queries - 1), 96)
+    return min(4 + 9216 // row_bytes + 5 * (n_queries - 1) // 4, 96)

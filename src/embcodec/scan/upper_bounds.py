@@ -22,7 +22,7 @@ class UpperBounds:
     """A scan of codes whose scores no float32 score of the rows exceeds.
 
     Its scores are in units of their own: of queries of length 1, and for distances of 2 Q, Q the longest query's
-    length. :meth:`goodness` and :meth:`thresholds` convert.
+    length. :meth:`thresholds` converts.
 
     Parameters
     ----------
@@ -54,7 +54,7 @@ class UpperBounds:
             scan.terms *= (lengths / self._longest).astype(np.float32)
         if found.along is not None:
             scan.terms[2] = 0
-        self._rows, self._found, self._dimension, self._sine = rows, found, codes.dimension, 1.0
+        self._rows, self._found, self._dimension = rows, found, codes.dimension
         scan.row_scales, scan.row_biases, scan.selection = rows.scales, None, selection
 
     @property
@@ -70,8 +70,6 @@ class UpperBounds:
         rows, found = self._rows, self._found
         biases: Floats = np.float32(found.off * (1 + ROUNDINGS)) * rows.spans[some]
         biases += rows.widths[some]
-        if self._sine < 1:
-            biases -= np.float32((1 - self._sine) * (1 - ROUNDINGS)) * rows.errors[some]
         if found.shift:
             biases += np.float32(found.shift * (1 + 4 * ROUNDINGS)) * rows.scales[some]
         if found.along is not None:
@@ -97,29 +95,26 @@ class UpperBounds:
         spread = 1.0 if self._metric == "cosine" else lengths
         return bool(_NARROW * width < spread / np.sqrt(self._dimension))
 
-    def tighten(self, scores: Floats) -> None:
-        """Make bounds closer, for rows that are as good as these scores, (n_queries,).
+    def tightened(self, bounds: Floats, rows: NDArray[np.int64], scores: Floats) -> Floats:
+        """Return closer bounds, (n_queries, m) like those of these rows, for rows as good as scores (n_queries,).
 
         Such rows are at no greater angle from the query, so that less of what is across the row lies along the query.
         The bounds of rows that are not as good may then be below their scores.
         """
-        self._sine, self._found.scan.row_biases = self._sine_at(scores), None
-
-    def tightened(self, bounds: Floats, rows: NDArray[np.int64], scores: Floats) -> Floats:
-        """Return bounds, of any shape, of these rows as they are after :meth:`tighten` by better scores."""
-        return self._less(bounds, scores, self._rows.errors[rows])
+        return self._less(bounds, self._sines_at(scores)[:, None], self._rows.errors[rows])
 
     def tightened_at_least(self, bounds: Floats, scores: Floats) -> Floats:
-        """Return the most that such bounds come to, of whatever rows whose bounds are at most these."""
-        return self._less(bounds, scores, self._rows.least_error)
+        """Return the most that such bounds come to, (n_queries,), of whatever rows whose bounds are at most these."""
+        return self._less(bounds, self._sines_at(scores), self._rows.least_error)
 
-    def _less(self, bounds: Floats, scores: Floats, errors: Any) -> Floats:
-        wide = bounds - max(self._sine - self._sine_at(scores), 0) * np.asarray(errors, np.float64)
+    @staticmethod
+    def _less(bounds: Floats, sines: Doubles, errors: Any) -> Floats:
+        wide = bounds - (1 - sines) * np.asarray(errors, np.float64)
         up: Floats = np.nextafter(wide.astype(np.float32), np.float32(np.inf))
         return up
 
-    def _sine_at(self, scores: Floats) -> float:
-        """Return the greatest sine of the angle between a query and a row that is as good as its score, at most 1."""
+    def _sines_at(self, scores: Floats) -> Doubles:
+        """Return the greatest sines of the angles between queries and rows that are as good as scores, at most 1."""
         wide, lengths, (least, most) = scores.astype(np.float64), self._lengths, self._rows.between
         least, most = max(least * (1 - 4 * ROUNDINGS), LEAST), max(most, LEAST)
         rounding = rounding_of_sums(self._dimension) + 8 * ROUNDINGS
@@ -132,8 +127,8 @@ class UpperBounds:
             rest = lengths**2 - wide - rounding * (lengths + most) ** 2
             nearest = np.clip(np.sqrt(np.maximum(rest, 0)), least, most)
             cosines = (rest + nearest**2) / (2 * lengths * nearest)
-        cosine = float(np.clip(cosines - 8 * ROUNDINGS, 0, 1).min(initial=1))
-        return float(np.sqrt(1 - cosine**2))
+        sines: Doubles = np.sqrt(1 - np.clip(cosines - 8 * ROUNDINGS, 0, 1) ** 2)
+        return sines
 
     def of_rows(self, selection: NDArray[np.int64]) -> native.Scan:
         """Return the same scan of some rows only, ascending."""
@@ -154,13 +149,6 @@ class UpperBounds:
         elif self._metric == "l2":
             wide = (lengths**2 - wide) / (2 * self._longest)
         return wide.astype(np.float32)
-
-    def goodness(self, bounds: Floats, queries: NDArray[np.int64]) -> Doubles:
-        """Return bounds, (n,), of rows for these queries, as similarities or as distances with their signs changed."""
-        wide, lengths = bounds.astype(np.float64), self._lengths[queries]
-        if self._metric == "dot":
-            return wide * lengths
-        return wide if self._metric == "cosine" else 2 * self._longest * wide - lengths**2
 
 
 def takes_one(codes: Rows) -> bool:
