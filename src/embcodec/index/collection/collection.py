@@ -19,7 +19,8 @@ from ..arguments import check_alike, check_better, finite_rows
 from ..files import write_index
 from ..rows import Part, Snapshot
 from .changes import append, compact, remove
-from .folder import Folder, reporting
+from .failing import reporting
+from .folder import Folder
 from .ingest import ingested
 from .journal import write_manifest
 from .lock import NAME as LOCK
