@@ -131,35 +131,51 @@ class Folder:
         They are looked for only after a change that fails or drops files, and where files have come or gone since the
         last change by this object: listing a large folder takes longer than writing a few rows.
 
+        Whatever ends it, at whichever moment, as a KeyboardInterrupt does, all of the change has happened then, or
+        nothing. An exception that ends one which has happened gets a note that says so.
+
         Raises
         ------
         ChangeFailedError
             For every other OSError.
         """
-        with reporting(self.path), writing(self.path, self.timeout):
-            self.refresh()
-            if self._seen.unreadable is not None:
-                raise self._seen.unreadable  # in its place nothing is written: it may count
-            if self._seen.is_former:
-                self._drop_left_over()
-            if self._seen.unlisted:  # by a crash
-                settle(self.path, self._seen.unlisted)
-                self._seen = write_manifest(self.path, self.now, self._seen)
-            is_tidy, self._has_dropped = self._is_tidy(), False
-            if not is_tidy:
-                self._ahead.forget()
-            try:
-                yield self.now
-            except BaseException:
-                self._tidy = None
-                self._ahead.forget()
-                with suppress(OSError, StorageError):
-                    self._clean(read_manifest(self.path).manifest.files | self.now.files)
-                raise
-            if self._has_dropped or not is_tidy:
-                self._clean(self.now.files)
-            with suppress(OSError):
-                self._tidy = os.stat(self.path).st_mtime_ns, self.now
+        has_happened = False
+        try:
+            with reporting(self.path), writing(self.path, self.timeout):
+                self._make_ready()
+                former, is_tidy, self._has_dropped = self.now, self._is_tidy(), False
+                if not is_tidy:
+                    self._ahead.forget()
+                try:
+                    yield former
+                    if self._has_dropped or not is_tidy:
+                        self._clean(self.now.files)
+                    with suppress(OSError):
+                        self._tidy = os.stat(self.path).st_mtime_ns, self.now
+                except BaseException:
+                    self._tidy = None
+                    self._ahead.forget()
+                    with suppress(OSError, StorageError):
+                        now = read_manifest(self.path).manifest
+                        has_happened = now.generation != former.generation
+                        self._clean(now.files | self.now.files)
+                    raise
+                has_happened = self.now is not former
+        except BaseException as error:
+            if has_happened:
+                error.add_note("the change of the collection has happened, which is whole: refresh() shows it")
+            raise
+
+    def _make_ready(self) -> None:
+        """See the newest state, of which all that counts is to be named before anything changes."""
+        self.refresh()
+        if self._seen.unreadable is not None:
+            raise self._seen.unreadable  # in its place nothing is written: it may count
+        if self._seen.is_former:
+            self._drop_left_over()
+        if self._seen.unlisted:  # by a crash
+            settle(self.path, self._seen.unlisted)
+            self._seen = write_manifest(self.path, self.now, self._seen)
 
     def write(self, shard: Shard, codes: Rows, better: Rows | None, ids: NDArray[np.int64]) -> None:
         """Write rows, whose ids ascend, to their file, which no manifest names yet."""
