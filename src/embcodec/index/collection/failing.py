@@ -6,6 +6,7 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from ...errors import StorageError
 
@@ -16,6 +17,20 @@ class ChangeFailedError(OSError, StorageError):
 
 class UnreadableError(OSError, StorageError):
     """A file of a collection is there and cannot be read: its disk fails, or it belongs to somebody else."""
+
+
+class UnlockedError(StorageError):
+    """Another writer was at work meanwhile, as locks of a network disk may be those of one machine: nothing is sure."""
+
+    def __init__(self, path: str | os.PathLike[str]) -> None:
+        super().__init__(
+            f"{os.fspath(path)}: another process changed the collection during this change, though its lock was held: "
+            "the locks of this disk do not reach it. Have one machine write, and append these rows again"
+        )
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Have no constructor called, whose argument is another."""
+        return StorageError.__reduce__(self)
 
 
 @contextmanager

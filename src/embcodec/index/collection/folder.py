@@ -21,7 +21,7 @@ from ..files import read_index
 from .ahead import Ahead
 from .arena import Arena
 from .best import Here
-from .failing import reading, reporting
+from .failing import UnlockedError, reading, reporting
 from .journal import Seen, adding, read_manifest, with_room, write_manifest
 from .lock import writing
 from .manifest import LIKE, Addition, Manifest, Shard, is_file_of_rows, number_of_rows
@@ -152,12 +152,12 @@ class Folder:
                         self._clean(self.now.files)
                     with suppress(OSError):
                         self._tidy = os.stat(self.path).st_mtime_ns, self.now
-                except BaseException:
+                except BaseException as error:
                     self._tidy = None
                     self._ahead.forget()
                     with suppress(OSError, StorageError):
                         now = read_manifest(self.path).manifest
-                        has_happened = now.generation != former.generation
+                        has_happened = now.generation != former.generation and not isinstance(error, UnlockedError)
                         self._clean(now.files | self.now.files)
                     raise
                 has_happened = self.now is not former
@@ -206,6 +206,8 @@ class Folder:
         """Make a manifest the one that counts."""
         self._ahead.forget()
         flush_folder(self.path)
+        if read_manifest(self.path, self._seen).manifest != self._seen.manifest and not self._seen.is_former:
+            raise UnlockedError(self.path)
         self._show(write_manifest(self.path, manifest, self._seen))
 
     def _drop_left_over(self) -> None:

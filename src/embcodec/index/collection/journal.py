@@ -30,7 +30,7 @@ from ...errors import StorageError
 from ...files import COLLECTION
 from ...words import without_twins
 from ..files import holds_index
-from .failing import UnreadableError, reading
+from .failing import UnlockedError, UnreadableError, reading
 from .manifest import Addition, Manifest, addition_of, manifest_of
 from .unlisted import Followed, Unlisted
 
@@ -123,10 +123,13 @@ def adding(folder: Path, seen: Seen, addition: Addition, *, says_itself: bool) -
     """
     manifest, line = seen.manifest.extended([addition]), _line_of(addition)
     after = Seen(manifest, seen.head, line, seen.end + len(line), seen.size, True)
-    with overwriting(os.path.join(folder, COLLECTION)) as file:
+    path = os.path.join(folder, COLLECTION)
+    with overwriting(path) as file:
 
         def write_line(flush: bool) -> Seen:
             try:
+                if not os.path.samestat(os.fstat(file.fileno()), os.stat(path)) or _is_longer(file, seen):
+                    raise UnlockedError(folder)
                 if flush or not says_itself:
                     overwrite(file, seen.end, line)
                 else:
@@ -277,6 +280,13 @@ def _is_still(file: IO[bytes], known: Seen) -> bool:
         return False
     file.seek(known.end - len(known.last))
     return file.read(len(known.last) + 1) == known.last + _BLANK * (known.end < known.size)
+
+
+def _is_longer(file: IO[bytes], known: Seen) -> bool:
+    """Whether a file that was not replaced has more lines than those that are known, or others."""
+    file.seek(known.end - len(known.last))
+    found = file.read(len(known.last) + 1)
+    return found[: len(known.last)] != known.last or found[len(known.last) :] == b"{"
 
 
 def _continues(text: bytes, known: Seen) -> bool:
