@@ -2,7 +2,8 @@
 
 Times on shared machines wander, so contenders take turns round by round and each keeps its best; what counts is the
 ratio of the bests. A short call is repeated within its turn, so that each contender meets its own data in the caches,
-not what the one before has left there. NumPy's BLAS runs in one thread, as all contenders do.
+not what the one before has left there. What waits for a disk has no best: there each turn is one call, and medians
+count. NumPy's BLAS runs in one thread, as all contenders do.
 pytest-benchmark records our side as usual (``--benchmark-json`` keeps it).
 """
 
@@ -12,6 +13,7 @@ import platform
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from statistics import median
 from typing import Any
 
 import pytest
@@ -53,15 +55,19 @@ def one_blas_thread() -> Iterator[None]:
         yield
 
 
+def time_of(call: Callable[[], Any]) -> float:
+    """Return the time of one call."""
+    start = time.perf_counter()
+    call()
+    return time.perf_counter() - start
+
+
 def best_of_turn(call: Callable[[], Any]) -> float:
     """Return the least time of a few calls in a row."""
     best, stop = float("inf"), time.perf_counter() + WARM_SECONDS
     for _ in range(50):
-        start = time.perf_counter()
-        call()
-        end = time.perf_counter()
-        best = min(best, end - start)
-        if end > stop:
+        best = min(best, time_of(call))
+        if time.perf_counter() > stop:
             break
     return best
 
@@ -78,7 +84,8 @@ def race(benchmark: Any) -> Callable[..., Result]:
     ``race(name, ours, peers, work=..., unit=..., check=..., limit=("DRAM read", rate), rounds=7)``: `ours` and the
     values of `peers` (name -> callable) take no argument; `work` is the number of `unit` that one call does; `check`
     takes one contender's answer and raises where it is wrong; it is called once for each before the clock starts.
-    `peer_work` names peers that do another amount of work a call: their times are scaled to `work`.
+    `peer_work` names peers that do another amount of work a call: their times are scaled to `work`. With `medians` a
+    turn is one call, and the median over all turns counts; who begins changes from turn to turn.
     """
 
     def run(
@@ -93,17 +100,19 @@ def race(benchmark: Any) -> Callable[..., Result]:
         peer_work: Mapping[str, float] | None = None,
         rounds: int = 7,
         seconds: float = 4.0,
+        medians: bool = False,
     ) -> Result:
         contenders = {"embcodec": ours, **peers}
         for contender in contenders.values():
             check(contender())
-        best = dict.fromkeys(contenders, float("inf"))
+        taken: dict[str, list[float]] = {label: [] for label in contenders}
         stop = time.perf_counter() + seconds * len(contenders)
         for turn in range(rounds):
-            for label, contender in contenders.items():
-                best[label] = min(best[label], best_of_turn(contender))
+            for label, contender in list(contenders.items())[:: -1 if medians and turn % 2 else 1]:
+                taken[label].append(time_of(contender) if medians else best_of_turn(contender))
             if turn >= 2 and time.perf_counter() > stop:
                 break
+        best = {label: median(times) if medians else min(times) for label, times in taken.items()}
         for label, amount in (peer_work or {}).items():
             best[label] *= work / amount
         benchmark.pedantic(ours, rounds=3, iterations=1, warmup_rounds=0)

@@ -37,7 +37,7 @@ from embcodec import (
     search_files,
     to_arrow,
 )
-from embcodec.files.pieces import Place
+from embcodec.files.pieces import Place, tables
 
 X, Q = floats(230), floats(7, seed=1)
 LOW_BIT = ("b1", "b4", "budget")
@@ -479,3 +479,25 @@ def test_names_in_errors_are_those_that_were_given(memory: Any, tmp_path: Path) 
     (tmp_path / "out.jsonl").write_text(f"{line}\n{line}\n")
     with pytest.raises(DecodeError, match="'a' was answered on line 1 already"):
         list(iter_load(tmp_path / "out.jsonl"))
+
+
+@pytest.mark.parametrize("ids", [None, "number", "text"])
+def test_tables_are_decoded_a_part_at_a_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, ids: str | None) -> None:
+    """Arrow takes several times what it decodes, so that little is; pieces are of as many rows as are asked for."""
+    monkeypatch.setattr(tables, "_DECODED", 1 << 18)
+    x = np.random.default_rng(0).standard_normal((20_000, 128), dtype=np.float32)
+    lists = pyarrow.ListArray.from_arrays(np.arange(0, x.size + 1, 128, dtype=np.int32), pyarrow.array(x.reshape(-1)))
+    table = pyarrow.table({"embedding": lists, "number": np.arange(20_000), "text": list(map(str, range(20_000)))})
+    pyarrow.parquet.write_table(table, tmp_path / "x.parquet", row_group_size=13_000)
+    former = pyarrow.default_memory_pool()
+    pool = pyarrow.proxy_memory_pool(former)
+    pyarrow.set_memory_pool(pool)
+    try:
+        pieces = list(iter_load(tmp_path / "x.parquet", batch_rows=9001, id_column=ids))
+    finally:
+        pyarrow.set_memory_pool(former)
+    assert pool.max_memory() < 4 << 20  # all rows are 10 MB, and half of them at once would take twice as much
+    assert [len(rows) for rows, _ in pieces] == [9001, 9001, 1998]
+    np.testing.assert_array_equal(np.concatenate([rows.values for rows, _ in pieces]), x)
+    if ids is not None:
+        assert [name for _, names in pieces for name in names] == table.column(ids).to_pylist()

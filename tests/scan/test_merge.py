@@ -82,16 +82,17 @@ def test_against_a_sort(data: st.DataObject, lower: bool, integer: bool) -> None
     rng = np.random.default_rng(data.draw(st.integers(0, 99)))
     n_queries, k = data.draw(st.integers(0, 3)), data.draw(st.integers(0, 9))
     parts, everything = [], [[] for _ in range(n_queries)]
-    n_parts = data.draw(st.sampled_from([1, 2, 3, 6, 8, 9, 17]))  # some are merged together
+    n_parts = data.draw(st.sampled_from([1, 2, 3, 6, 8, 9, 17, 40]))  # many have a bound
     for part in range(n_parts):
         width = data.draw(st.integers(0, 7))
-        scores = np.sort(rng.integers(0, 4, (n_queries, width)), axis=1)
+        scores = np.sort(rng.integers(-2, 3, (n_queries, width)), axis=1)
         scores = (scores if lower else scores[:, ::-1]).astype(np.int32 if integer else np.float32)
         ids = rng.permuted(np.tile(np.arange(width) * n_parts + part, (n_queries, 1)), axis=1)
         missing = data.draw(st.integers(0, width))
         ids[:, width - missing :] = -1
+        scores[:, width - missing :] = np.iinfo(np.int32).min if integer else np.nan  # as if it was the best
         if not integer:
-            scores[:, width - missing :] = np.nan
+            scores[(scores == 0) & (rng.random(scores.shape) < 0.5)] = -0.0
         for q in range(n_queries):
             pairs = zip(scores[q, : width - missing], ids[q, : width - missing], strict=True)
             everything[q].extend((float(s) if lower else -float(s), int(i)) for s, i in pairs)
@@ -102,6 +103,28 @@ def test_against_a_sort(data: st.DataObject, lower: bool, integer: bool) -> None
         found = [i for i in merged.indices[q].tolist() if i >= 0]
         assert found == [i for _, i in sorted(everything[q])][:k]
         assert (merged.indices[q][len(found) :] == -1).all()
+
+
+@pytest.mark.parametrize("metric", ["cosine", "l2"])
+@pytest.mark.parametrize("n_parts", [3, 9, 100])
+def test_a_score_that_is_no_number_is_refused(n_parts: int, metric: str) -> None:
+    """At whichever part's beginning it is, though results of others are better or worse."""
+    for bad in range(n_parts):
+        scores = np.full((n_parts, 2, 1), 0.5, np.float32)
+        scores[bad, 1] = np.nan
+        ids = np.arange(2 * n_parts).reshape(n_parts, 2, 1)
+        with pytest.raises(ValueError, match="query 1 has a score that is not a number"):
+            merge_topk(list(zip(scores, ids, strict=True)), 2, metric=metric)
+        ids[bad, 1] = -1  # where there is no result, it is none
+        merged = merge_topk(list(zip(scores, ids, strict=True)), 2, metric=metric)
+        assert merged.indices[1].tolist() == [2 * part + 1 for part in range(n_parts) if part != bad][:2]
+
+
+def test_infinite_scores_are_scores() -> None:
+    scores = np.array([[-np.inf], [np.inf], [0.0], [-np.inf]] * 5 + [[np.nan]] * 300, np.float32)
+    parts = [(row, [number if number < 20 else -1]) for number, row in enumerate(scores)]
+    assert merge_topk(parts, 12, metric="l2").indices.tolist() == [0, 3, 4, 7, 8, 11, 12, 15, 16, 19, 2, 6]
+    assert merge_topk(parts, 12, metric="dot").indices.tolist() == [1, 5, 9, 13, 17, 2, 6, 10, 14, 18, 0, 3]
 
 
 def test_parts_that_are_made_in_the_same_place() -> None:

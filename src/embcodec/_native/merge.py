@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from .core import ffi, from_buffer, lib, pointer
 
 _FIRST_ROOM = 1024  # results a query that there is room for before there are so many, whatever k is
-_TOGETHER = 8  # parts that are merged at once: more would come from memory again and again
+_TOGETHER = 256  # parts that are merged at once: the best of many are found sooner
 _RESULTS = ffi.typeof("ec_results[]")
 
 

@@ -44,6 +44,7 @@ def filling(
     So is its name, where its `folder` is given. The file is locked meanwhile, which :func:`is_being_filled` tells
     others; if it fails, its first bytes are blank before they may look at it, lest it cannot be removed.
     """
+    is_whole = False
     try:
         with file, _held(file):
             try:
@@ -57,9 +58,11 @@ def filling(
                     put(file, 0, [bytes(_BLANKED)])
                     os.fsync(file.fileno())  # its name may outlast a crash
                 raise
+            is_whole = True  # and seen by others from here on, whatever comes from outside: it stays
     except BaseException:
-        with suppress(OSError):
-            os.unlink(path)
+        if not is_whole:
+            with suppress(OSError):
+                os.unlink(path)
         raise
 
 

@@ -11,6 +11,7 @@ import numpy as np
 
 from ...containers import check_decoded
 from ...errors import StorageError
+from ...quantizers.lowbit import concat
 from ..columns import as_tensors
 from ..contents import Contents, rows_in
 from ..parquet import OpenParquet, open_parquet
@@ -19,6 +20,7 @@ from .places import Place
 from .skipping import Ids, good_parts
 
 _BUFFER = 1 << 20  # bytes of a column that are read at once
+_DECODED = 1 << 22  # bytes of a column that are decoded at once, which takes several times as many for a moment
 _ITS_ONLY_ROW = re.compile(r"\brow 0\b")  # as the error of a row that was read by itself calls it
 _SEALS = ("rows", "data_checksum", "words_checksum")
 
@@ -32,7 +34,8 @@ def table_pieces(place: Place, how: Reading, skip: int) -> Iterator[Piece]:
             names = table.reader.schema_arrow.names
             if how.id_column is not None and names.count(how.id_column) != 1:
                 raise StorageError(f"no column {how.id_column!r} of ids; there are {names[:20]}")
-            yield from _batches(place, table, how, skip)
+            found = _batches(place, table, how, skip)
+            yield from found if how.skips is not None else _joined(found, how.batch_rows)
 
 
 def table_column(place: Place, how: Reading) -> str:
@@ -57,7 +60,7 @@ def _batches(place: Place, table: OpenParquet, how: Reading, skip: int) -> Itera
     size = max(place.size(), 0)
     groups, before = _groups_behind(table.group_rows, skip)
     wanted = [*table.wanted, *([how.id_column] if how.id_column not in (None, *table.wanted) else [])]
-    batches = table.reader.iter_batches(how.batch_rows, groups, wanted, use_threads=False)
+    batches = table.reader.iter_batches(_rows_at_once(table, how.batch_rows), groups, wanted, use_threads=False)
     words = {name: word for name, word in table.words.items() if name not in _SEALS}
     first, found = sum(table.group_rows) - sum(table.group_rows[group] for group in groups), 0
     for batch in batches:
@@ -91,6 +94,47 @@ def _batches(place: Place, table: OpenParquet, how: Reading, skip: int) -> Itera
                     yield part
     if found != sum(table.group_rows[group] for group in groups):
         raise StorageError(f"{table.rows} rows are announced, others are there: the file is damaged")
+
+
+def _rows_at_once(table: OpenParquet, most: int) -> int:
+    """Return how many rows are decoded at once, of which some parts together are `most` rows."""
+    group = table.reader.metadata.row_group(0) if sum(table.group_rows) else None
+    if group is None or not group.num_rows:
+        return most
+    columns = (group.column(number) for number in range(group.num_columns))
+    nbytes = sum(each.total_uncompressed_size for each in columns if each.path_in_schema.split(".")[0] == table.name)
+    parts = -(-most * nbytes // (_DECODED * group.num_rows)) or 1
+    return max(-(-most // parts), 1)
+
+
+def _joined(pieces: Iterator[Piece], most: int) -> Iterator[Piece]:
+    """Yield pieces of `most` rows, the last one of fewer; none of those that come has more."""
+    held: list[Piece] = []
+    count = 0
+    for piece in pieces:
+        held.append(piece)
+        count += len(piece[0])
+        if count >= most:
+            rows, ids = _one(held)
+            yield rows[:most], None if ids is None else ids[:most]
+            count -= most
+            held = [(rows[most:], None if ids is None else ids[most:])] if count else []
+    if count:
+        yield _one(held)
+
+
+def _one(held: list[Piece]) -> Piece:
+    """Return pieces as one, and let go of them."""
+    if len(held) == 1:
+        return held.pop()
+    rows, ids = [rows for rows, _ in held], [ids for _, ids in held]
+    held.clear()
+    named: Ids = None
+    if isinstance(ids[0], np.ndarray):
+        named = np.concatenate(ids)  # type: ignore[arg-type]
+    elif ids[0] is not None:
+        named = [name for some in ids for name in some or ()]
+    return concat(rows), named
 
 
 def _groups_behind(group_rows: tuple[int, ...], skip: int) -> tuple[list[int], int]:

@@ -19,7 +19,8 @@ from ..arguments import check_alike, check_better, finite_rows
 from ..files import write_index
 from ..rows import Part, Snapshot
 from .changes import append, compact, remove
-from .folder import Folder, reporting
+from .failing import reporting
+from .folder import Folder
 from .ingest import ingested
 from .journal import write_manifest
 from .lock import NAME as LOCK
@@ -37,7 +38,9 @@ class Collection(View):
 
     One process writes at a time, any number read: a search sees the collection as it was when it was opened, last
     changed through this object, or refreshed. A crash at any moment leaves it as it was before the change under way, or
-    after it; what :meth:`append` returned for stays. The folder's format is described in the documentation.
+    after it; what :meth:`append` returned for stays. So does an exception that comes from outside, as Ctrl-C raises it:
+    where the change has happened nevertheless, a note of the exception says so, unless it came as the call returned;
+    :meth:`refresh` shows it. The folder's format is described in the documentation.
 
     Made by :meth:`create` and :meth:`open`.
 

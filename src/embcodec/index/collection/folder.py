@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import TypeVar
 from weakref import WeakValueDictionary
@@ -20,28 +21,15 @@ from ..files import read_index
 from .ahead import Ahead
 from .arena import Arena
 from .best import Here
+from .failing import UnlockedError, reading, reporting
 from .journal import Seen, adding, read_manifest, with_room, write_manifest
 from .lock import writing
-from .manifest import LIKE, Addition, Manifest, Shard, is_file_of_rows
+from .manifest import LIKE, Addition, Manifest, Shard, is_file_of_rows, number_of_rows
 from .pieces import Piece
 from .shards import Kind, OpenShard, packed
-from .unlisted import says_itself, settle, words_of
+from .unlisted import Unlisted, says_itself, settle, words_of
 
 T = TypeVar("T")
-
-
-class ChangeFailedError(OSError, StorageError):
-    """A collection could not be changed: its disk is full, fails, or may not be written. It is as it was."""
-
-
-@contextmanager
-def reporting(path: Path, now: str = "the collection is as it was before") -> Iterator[None]:
-    """Have every OSError be a ChangeFailedError, which says how things are `now`."""
-    try:
-        yield
-    except OSError as error:
-        reason = error.strerror or str(error)
-        raise ChangeFailedError(error.errno, f"{now}: {reason}", os.fspath(path)) from error
 
 
 class Folder:
@@ -58,9 +46,11 @@ class Folder:
 
     def __init__(self, path: Path, timeout: float) -> None:
         self.path, self.timeout = path, timeout
-        self._seen = read_manifest(path)
+        self._unlisted = Unlisted(path)
+        self._seen = read_manifest(path, unlisted=self._unlisted)
         self.now = self._seen.manifest
-        kinds = read_index(path / LIKE)
+        with reading(path / LIKE):
+            kinds = self.again(lambda: read_index(path / LIKE))
         self.kind = Kind(kinds.codes.rows, None if kinds.rescore_with is None else kinds.rescore_with.rows)
         self._open: dict[Shard, OpenShard] = {}
         self._lent: WeakValueDictionary[Shard, OpenShard] = WeakValueDictionary()
@@ -73,7 +63,7 @@ class Folder:
 
     def refresh(self) -> None:
         """See the newest state."""
-        self._show(read_manifest(self.path, self._seen))
+        self._show(read_manifest(self.path, self._seen, self._unlisted))
 
     def again(self, look: Callable[[], T]) -> T:
         """Return what `look` finds; once more where files are gone that another process has compacted meanwhile.
@@ -141,31 +131,51 @@ class Folder:
         They are looked for only after a change that fails or drops files, and where files have come or gone since the
         last change by this object: listing a large folder takes longer than writing a few rows.
 
+        Whatever ends it, at whichever moment, as a KeyboardInterrupt does, all of the change has happened then, or
+        nothing. An exception that ends one which has happened gets a note that says so.
+
         Raises
         ------
         ChangeFailedError
             For every other OSError.
         """
-        with reporting(self.path), writing(self.path, self.timeout):
-            self.refresh()
-            if self._seen.unlisted:  # by a crash
-                settle(self.path, self._seen.unlisted)
-                self._seen = write_manifest(self.path, self.now, self._seen)
-            is_tidy, self._has_dropped = self._is_tidy(), False
-            if not is_tidy:
-                self._ahead.forget()
-            try:
-                yield self.now
-            except BaseException:
-                self._tidy = None
-                self._ahead.forget()
-                with suppress(OSError, StorageError):
-                    self._clean(read_manifest(self.path).manifest.files | self.now.files)
-                raise
-            if self._has_dropped or not is_tidy:
-                self._clean(self.now.files)
-            with suppress(OSError):
-                self._tidy = os.stat(self.path).st_mtime_ns, self.now
+        has_happened = False
+        try:
+            with reporting(self.path), writing(self.path, self.timeout):
+                self._make_ready()
+                former, is_tidy, self._has_dropped = self.now, self._is_tidy(), False
+                if not is_tidy:
+                    self._ahead.forget()
+                try:
+                    yield former
+                    if self._has_dropped or not is_tidy:
+                        self._clean(self.now.files)
+                    with suppress(OSError):
+                        self._tidy = os.stat(self.path).st_mtime_ns, self.now
+                except BaseException as error:
+                    self._tidy = None
+                    self._ahead.forget()
+                    with suppress(OSError, StorageError):
+                        now = read_manifest(self.path).manifest
+                        has_happened = now.generation != former.generation and not isinstance(error, UnlockedError)
+                        self._clean(now.files | self.now.files)
+                    raise
+                has_happened = self.now is not former
+        except BaseException as error:
+            if has_happened:
+                error.add_note("the change of the collection has happened, which is whole: refresh() shows it")
+            raise
+
+    def _make_ready(self) -> None:
+        """See the newest state, of which all that counts is to be named before anything changes."""
+        self.refresh()
+        if self._seen.unreadable is not None:
+            raise self._seen.unreadable  # in its place nothing is written: it may count
+        if self._seen.is_former:
+            self._drop_left_over()
+        if self._seen.unlisted:  # by a crash
+            settle(self.path, self._seen.unlisted)
+            self._seen = write_manifest(self.path, self.now, self._seen)
 
     def write(self, shard: Shard, codes: Rows, better: Rows | None, ids: NDArray[np.int64]) -> None:
         """Write rows, whose ids ascend, to their file, which no manifest names yet."""
@@ -196,7 +206,20 @@ class Folder:
         """Make a manifest the one that counts."""
         self._ahead.forget()
         flush_folder(self.path)
+        if read_manifest(self.path, self._seen).manifest != self._seen.manifest and not self._seen.is_former:
+            raise UnlockedError(self.path)
         self._show(write_manifest(self.path, manifest, self._seen))
+
+    def _drop_left_over(self) -> None:
+        """Remove files that a manifest of a former format does not name, lest one of them counts once it is written.
+
+        The next file gets a number that none has, in case that some cannot be removed.
+        """
+        self._clean(self.now.files)
+        flush_folder(self.path)
+        numbers = [number for name in os.listdir(self.path) if (number := number_of_rows(name)) is not None]
+        now = replace(self.now, next_file=max([self.now.next_file, *(number + 1 for number in numbers)]))
+        self.now, self._seen = now, self._seen._replace(manifest=now, has_room=False)
 
     def _is_tidy(self) -> bool:
         """Whether nobody else has changed anything since the last change by this object."""

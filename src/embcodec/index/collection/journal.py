@@ -30,8 +30,9 @@ from ...errors import StorageError
 from ...files import COLLECTION
 from ...words import without_twins
 from ..files import holds_index
+from .failing import UnlockedError, UnreadableError, reading
 from .manifest import Addition, Manifest, addition_of, manifest_of
-from .unlisted import Followed, followed
+from .unlisted import Followed, Unlisted
 
 _FORMAT = "embcodec collection 3"
 _LISTS_ALL, _WITHOUT_LINES = "embcodec collection 2", "embcodec collection 1"  # of former versions
@@ -62,6 +63,10 @@ class Seen(NamedTuple):
         Files of rows that count, and that no line names: before any change they are to be settled, and named.
     is_former : bool
         Whether the file is of a former format, in which no other files count than those that it names.
+    unreadable : UnreadableError or None
+        Of the file of rows that would be next.
+    said : Said or None
+        What the file said by itself, where nothing may be written behind it: the same is not parsed again.
     """
 
     manifest: Manifest
@@ -72,6 +77,16 @@ class Seen(NamedTuple):
     has_room: bool
     unlisted: tuple[str, ...] = ()
     is_former: bool = False
+    unreadable: UnreadableError | None = None
+    said: Said | None = None
+
+
+class Said(NamedTuple):
+    """The content of a manifest's file, what it says up to a line that is not there, and the lines behind."""
+
+    text: bytes
+    seen: Seen
+    behind: list[bytes]
 
 
 def write_manifest(folder: Path, manifest: Manifest, former: Seen | None = None) -> Seen:
@@ -108,10 +123,13 @@ def adding(folder: Path, seen: Seen, addition: Addition, *, says_itself: bool) -
     """
     manifest, line = seen.manifest.extended([addition]), _line_of(addition)
     after = Seen(manifest, seen.head, line, seen.end + len(line), seen.size, True)
-    with overwriting(os.path.join(folder, COLLECTION)) as file:
+    path = os.path.join(folder, COLLECTION)
+    with overwriting(path) as file:
 
         def write_line(flush: bool) -> Seen:
             try:
+                if not os.path.samestat(os.fstat(file.fileno()), os.stat(path)) or _is_longer(file, seen):
+                    raise UnlockedError(folder)
                 if flush or not says_itself:
                     overwrite(file, seen.end, line)
                 else:
@@ -128,18 +146,28 @@ def adding(folder: Path, seen: Seen, addition: Addition, *, says_itself: bool) -
         yield write_line
 
 
-def read_manifest(folder: Path, known: Seen | None = None) -> Seen:
+def read_manifest(folder: Path, known: Seen | None = None, unlisted: Unlisted | None = None) -> Seen:
     """Read the manifest of a collection, and return `known` where that is it.
+
+    Parameters
+    ----------
+    folder : Path
+    known : Seen, optional
+        What was seen before.
+    unlisted : Unlisted, optional
+        What is known of the files that no line names.
 
     Raises
     ------
     StorageError
-        Where there is none, or it is damaged.
+        Where there is none, or it is damaged or cannot be read.
     """
+    unlisted = Unlisted(folder) if unlisted is None else unlisted
+    path = os.path.join(folder, COLLECTION)
     try:
-        with open(os.path.join(folder, COLLECTION), "rb", buffering=0) as file:
+        with reading(path), open(path, "rb", buffering=0) as file:
             if known is not None and _is_still(file, known):
-                return _with_unlisted(folder, known)
+                return _with_unlisted(unlisted, known)
             file.seek(0)
             size = os.fstat(file.fileno()).st_size  # memory is taken for as many bytes as are asked for
             text = _read(file, min(size, _MOST_BYTES) + 1)
@@ -155,8 +183,14 @@ def read_manifest(folder: Path, known: Seen | None = None) -> Seen:
         if len(text) > _MOST_BYTES:
             raise ValueError("too long")
         if known is not None and _continues(text, known):
-            return _with_unlisted(folder, *_with_lines(text, known))
-        seen = _with_unlisted(folder, *_parsed(text))
+            return _with_unlisted(unlisted, *_with_lines(text, known))
+        if known is None or known.said is None or known.said.text != text:
+            said = Said(text, *_parsed(text))
+        else:
+            said = known.said
+        seen = _with_unlisted(unlisted, said.seen, said.behind)
+        if not seen.has_room:
+            seen = seen._replace(said=said)
         return seen._replace(manifest=known.manifest) if known and seen.manifest == known.manifest else seen
     except KeyError as error:
         raise StorageError(f"{folder / COLLECTION} is damaged: it lacks {error}") from None
@@ -232,15 +266,15 @@ def _with_lines(text: bytes, seen: Seen) -> tuple[Seen, list[bytes]]:
     return seen._replace(manifest=seen.manifest.extended(additions), last=last, end=end, has_room=not rest), behind
 
 
-def _with_unlisted(folder: Path, seen: Seen, behind: Sequence[bytes] = ()) -> Seen:
+def _with_unlisted(unlisted: Unlisted, seen: Seen, behind: Sequence[bytes] = ()) -> Seen:
     """Return a manifest with the files of rows that count though their lines are lost, and with lines behind those."""
     whole = [addition for line in behind if (addition := _addition_of(line)) is not None]
-    found = Followed(seen.manifest, ()) if seen.is_former else followed(folder, seen.manifest, whole)
+    found = Followed(seen.manifest, ()) if seen.is_former else unlisted.followed(seen.manifest, whole)
     if len(behind) > len(found.files) + (0 if seen.is_former else len(whole)):  # no crash leaves it so
         raise ValueError("a line of it has another checksum")
-    if found.manifest is seen.manifest:
-        return seen
-    return seen._replace(manifest=found.manifest, has_room=False, unlisted=found.files)
+    if found.manifest is not seen.manifest:
+        seen = seen._replace(manifest=found.manifest, has_room=False, unlisted=found.files)
+    return seen if found.unreadable is seen.unreadable else seen._replace(unreadable=found.unreadable)
 
 
 def _is_still(file: IO[bytes], known: Seen) -> bool:
@@ -249,6 +283,13 @@ def _is_still(file: IO[bytes], known: Seen) -> bool:
         return False
     file.seek(known.end - len(known.last))
     return file.read(len(known.last) + 1) == known.last + _BLANK * (known.end < known.size)
+
+
+def _is_longer(file: IO[bytes], known: Seen) -> bool:
+    """Whether a file that was not replaced has more lines than those that are known, or others."""
+    file.seek(known.end - len(known.last))
+    found = file.read(len(known.last) + 1)
+    return found[: len(known.last)] != known.last or found[len(known.last) :] == b"{"
 
 
 def _continues(text: bytes, known: Seen) -> bool:

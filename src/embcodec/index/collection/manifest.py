@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ...errors import StorageError
 from .grown import Grown
 
 LIKE = "like.safetensors"
@@ -20,6 +21,7 @@ _SHARD = re.compile(r"rows-[0-9]{8}\.safetensors")
 _REMOVED = re.compile(r"removed-[0-9]{8}-[0-9]{8}\.npy")
 _TEXTS = re.compile(r"texts-[0-9]{8}\.parquet")
 _LARGEST = (1 << 63) - 1
+_LAST_NUMBER = 10**8 - 1  # of a file of rows
 
 
 @dataclass(frozen=True)
@@ -212,8 +214,15 @@ class Manifest:
 
 
 def file_of_rows(number: int) -> str:
-    """Return the name of a file of rows."""
+    """Return the name of a file of rows; StorageError where names have no room for its number."""
+    if number > _LAST_NUMBER:
+        raise StorageError(f"no file of rows has a number above {_LAST_NUMBER:,}: append to a new collection")
     return f"rows-{number:08d}.safetensors"
+
+
+def number_of_rows(name: str) -> int | None:
+    """Return the number in the name of a file of rows; None of any other name."""
+    return int(name[5:-12]) if _SHARD.fullmatch(name) else None
 
 
 def is_file_of_rows(name: str) -> bool:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from ...errors import StorageError
 from ...files.pieces import Place
 from ...words import shown
+from .failing import UnreadableError, reading
 from .folder import Folder
 from .manifest import Ingested, Manifest
 
@@ -182,7 +183,7 @@ def read_record(folder: Folder) -> dict[str, Taken]:
     if not counts.nbytes:
         return {}
     try:
-        with open(path, "rb") as file:
+        with reading(path), open(path, "rb") as file:
             text = file.read(counts.nbytes)
         if len(text) < counts.nbytes or zlib.crc32(text) != counts.crc32:
             raise ValueError("its checksum is another")
@@ -202,5 +203,7 @@ def read_record(folder: Folder) -> dict[str, Taken]:
             )
             for line in lines
         }
+    except UnreadableError:
+        raise
     except (FileNotFoundError, ValueError, KeyError, TypeError) as error:
         raise StorageError(f"{path} is damaged: {error}") from None

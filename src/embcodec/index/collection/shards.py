@@ -16,6 +16,7 @@ from ...files import pack, unpack
 from ...quantizers.lowbit import MOST_LENGTH_ERROR, LowBitCodes, PrincipalScheme, Rows
 from ..files import FORMAT as INDEX_FORMAT
 from ..rows import Part
+from .failing import UnreadableError, reading
 from .manifest import Shard
 
 
@@ -70,7 +71,8 @@ class OpenShard:
     def __init__(self, folder: Path, shard: Shard, kind: Kind) -> None:
         path = os.path.join(folder, shard.file)
         try:
-            tensors, words = read_tensors(path, mmap=True)
+            with reading(path):
+                tensors, words = read_tensors(path, mmap=True)
             if words.get("index") != INDEX_FORMAT:
                 raise StorageError("not a file of a collection's rows")
             codes = _unpacked(tensors, words, "codes.", kind.codes)
@@ -84,6 +86,8 @@ class OpenShard:
                 raise StorageError(f"it has {len(codes)} rows, not {shard.rows}")
             if int(ids[0]) != shard.least or int(ids[-1]) != shard.greatest:
                 raise StorageError("its ids are not those that the collection says")
+        except UnreadableError:
+            raise
         except StorageError as error:
             raise StorageError(f"{path}: {error}") from None
         self.name, self.ids = shard.file, ids
@@ -154,8 +158,10 @@ def _unpacked(tensors: Any, words: Any, prefix: str, like: Rows) -> Rows:
 
 def _read_live(path: Path, shard: Shard) -> NDArray[np.bool_]:
     try:
-        with open(path, "rb") as file:
+        with reading(path), open(path, "rb") as file:
             bits = read_npy(file, path.stat().st_size)
+    except UnreadableError:
+        raise
     except StorageError as error:
         raise StorageError(f"{path}: {error}") from None
     if bits.dtype != np.uint8 or bits.shape != (-(-shard.rows // 8),):

@@ -14,6 +14,7 @@ from ...containers import creating
 from ...errors import StorageError
 from ...files.pieces import HOW_MADE_UP, MADE_UP
 from ...words import needs_package, shown
+from .failing import reading
 from .folder import Folder
 from .manifest import Manifest, Texts
 
@@ -215,8 +216,10 @@ def _read(folder: Path, texts: Texts) -> tuple[NDArray[np.int64], Any]:
         import pyarrow.parquet
     except ImportError:
         raise StorageError(needs_package("a collection whose ids are texts", "pyarrow", "files")) from None
+    with reading(path):
+        file = open(path, "rb")  # noqa: SIM115 - closed below
     try:
-        with open(path, "rb") as file:
+        with file:
             options = {"pre_buffer": False, "page_checksum_verification": True}
             reader = pyarrow.parquet.ParquetFile(file, **options)  # no threads, which a forked process has lost
             table = reader.read(["id", "text"], use_threads=False)
