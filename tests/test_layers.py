@@ -40,8 +40,8 @@ ROOMS: dict[str, str] = {
     "files.exchange": "rows blobs arrow bson dlpack elasticsearch faiss milvus qdrant redis s3_vectors sqlite_vec "
     "vespa pgvector pgcolumns pgwrite pgstream pgfields pgread",
     "index": "rows arguments exact stages view files flat collection",
-    "index.collection": "lock grown manifest pieces ahead unlisted journal shards arena best exact folder spread texts "
-    "names info view changes record skipping ingest collection",
+    "index.collection": "lock grown manifest pieces ahead unlisted journal shards arena best exact folder cluster "
+    "spread texts names info view changes record coded skipping remote ingest collection",
     "client": "reply settings transport worker order split job base client",
     "server": "limits model workers connection process request cohere tokens readers guard endpoint openapi page "
     "routes app",

@@ -5,8 +5,6 @@ from __future__ import annotations
 import os
 import threading
 import time
-import warnings
-from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -18,30 +16,11 @@ from embcodec import Collection, LowBitQuantizer, quantize
 from embcodec.index.collection import pieces, spread
 from embcodec.index.collection.manifest import Shard, file_of_rows
 
-dask, distributed = pytest.importorskip("dask"), pytest.importorskip("distributed")
+pytest.importorskip("distributed")
 
 X = np.random.default_rng(0).standard_normal((400, 24)).astype(np.float32)
 X /= np.linalg.norm(X, axis=1, keepdims=True)
 Q = X[:9] + np.float32(0.01)
-
-
-@pytest.fixture(scope="module")
-def cluster() -> Iterator[Any]:
-    """Two workers in processes of their own, on loopback."""
-    settings = {
-        "distributed.comm.timeouts.connect": "10s",  # for those killed
-        "distributed.worker.multiprocessing-method": "forkserver",  # which imports Dask once, not once a worker
-    }
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        with (
-            dask.config.set(settings),
-            distributed.LocalCluster(
-                n_workers=2, threads_per_worker=1, host="127.0.0.1", dashboard_address=":0", silence_logs=50
-            ) as local,
-            distributed.Client(local) as client,
-        ):
-            yield client
 
 
 def filled(folder: Path, like: Any, better: Any = None, shards: int = 13) -> Collection:

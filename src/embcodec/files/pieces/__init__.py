@@ -2,10 +2,21 @@
 
 from ..kinds import LINES, WITH_IDS
 from .how import CUSTOM_ID, HOW_MADE_UP, MADE_UP, Reading, WhatTheyHold
-from .loading import Loaded, check_kind, column_of, iter_load, naming, numbered_pieces, passing_over, pieces_of, reading
+from .loading import (
+    Loaded,
+    check_kind,
+    column_of,
+    iter_load,
+    naming,
+    numbered_pieces,
+    passing_over,
+    pieces_of,
+    reading,
+    spans_of,
+)
 from .nearest import search_files
 from .places import Path, Paths, Place, fetched, is_elsewhere, places_of, shown_place
-from .skipping import Ids, OnError, Skipped, Skips, chosen_ids, finite_rows_of
+from .skipping import ClusterError, Ids, OnError, Skipped, Skips, chosen_ids, finite_rows_of
 
 __all__ = [
     "CUSTOM_ID",
@@ -13,6 +24,7 @@ __all__ = [
     "LINES",
     "MADE_UP",
     "WITH_IDS",
+    "ClusterError",
     "Ids",
     "Loaded",
     "OnError",
@@ -38,4 +50,5 @@ __all__ = [
     "reading",
     "search_files",
     "shown_place",
+    "spans_of",
 ]

@@ -104,9 +104,13 @@ def skips_of(on_error: OnError) -> Skips | None:
     raise ValueError(f"on_error is 'raise', 'skip' or a function that is told what is skipped, not {shown(on_error)}")
 
 
+class ClusterError(RuntimeError):
+    """Workers that were to read files did not, which says nothing of the files."""
+
+
 def is_about_data(error: Exception) -> bool:
     """Whether an error is one of the file that is read, not of how it is asked for."""
-    return not isinstance(error, TypeError | MemoryError)
+    return not isinstance(error, TypeError | MemoryError | ClusterError)
 
 
 def good_parts(count: int, read: Callable[[int, int], T]) -> Iterator[tuple[int, T | Exception]]:

@@ -15,9 +15,11 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from ..._version import __version__
+from ...errors import StorageError
 from ...scan import PreparedQueries, Reach, SearchResult, merge_topk
-from ...words import shown
 from .best import Here, merged
+from .cluster import PAUSE, TRIES, check_cluster, check_version, identity_of, seats_of
 from .folder import Folder
 from .manifest import LIKE, Shard
 from .pieces import Piece, cut, shares
@@ -29,8 +31,6 @@ _LOOKED_UP = 256  # candidates that a task rescores at least: each may be waited
 _FAN = 16  # results that a task merges, where all of them have
 _MERGED_HERE = 1 << 23  # bytes, more than which are too many to come to this process
 _SENT = 1 << 23  # bytes of queries that go with the tasks: more are sent to each worker before
-_PAUSE = 0.1  # seconds before the second try
-_TRIES = 5  # where workers are lost; tasks of a lost worker are run again by the scheduler
 _RESULT = 12  # bytes, a score and an id
 
 
@@ -48,8 +48,7 @@ class Spread:
     """
 
     def __init__(self, scheduler: Any, folder: Path, here: Here, shards: Sequence[Shard]) -> None:
-        if not (hasattr(scheduler, "map") and hasattr(scheduler, "scatter") and hasattr(scheduler, "ncores")):
-            raise TypeError(f"scheduler is a dask.distributed.Client, not {shown(scheduler)}")
+        check_cluster(scheduler)
         self._scheduler, self._folder, self._here = scheduler, os.fspath(folder.resolve()), here
         self._shards = shards
 
@@ -72,26 +71,28 @@ class Spread:
     def _merged(self, name: str, asked: _Asked) -> Iterator[SearchResult]:
         if not self._shards:
             return
-        for tries in range(_TRIES):
+        for tries in range(TRIES):
             try:
                 yield self._tree(name, asked)
                 return
-            except FileNotFoundError:  # compacted: the caller looks again
+            except FileNotFoundError as error:  # compacted: the caller looks again
+                if error.filename and os.path.exists(error.filename):
+                    raise StorageError(f"{error.filename}: workers of the cluster do not see this file") from None
                 raise
             except (CancelledError, OSError):  # workers are gone: all that had the queries, or one that was sent them
-                if tries == _TRIES - 1:
+                if tries == TRIES - 1:
                     raise
-                time.sleep(_PAUSE * 2**tries)
+                time.sleep(PAUSE * 2**tries)
 
     def _tree(self, name: str, asked: _Asked) -> SearchResult:
         """Return what all files have, by as few tasks as the work asks for, which one message hands out."""
-        seats = max(sum(self._scheduler.ncores().values()), 1)
+        seats = seats_of(self._scheduler)
         pieces = self._pieces(name, asked, seats)
         search = pickle.dumps((name, self._folder, uuid.uuid4().bytes, asked), protocol=5)
         if len(search) * len(pieces) > _SENT:
             search = self._scheduler.scatter(search, hash=False, broadcast=True)
         each = [pickle.dumps(some, protocol=5) for some in pieces]
-        parts = self._scheduler.map(_found, [search] * len(each), each, key=name, pure=False)
+        parts = self._scheduler.map(_found, [__version__] * len(each), [search] * len(each), each, key=name, pure=False)
         scan, k, last = asked.scan, asked.k, seats
         while len(parts) > 2 * _FAN or (len(parts) > _FAN and len(parts) * len(scan) * k * _RESULT > _MERGED_HERE):
             some = [parts[i : i + _FAN] for i in range(0, len(parts), _FAN)]
@@ -121,8 +122,9 @@ class _Asked(NamedTuple):
     threads: int | None
 
 
-def _found(search: bytes, pieces: bytes) -> SearchResult:
+def _found(version: str, search: bytes, pieces: bytes) -> SearchResult:
     """Return what some rows have: a task."""
+    check_version(version)
     name, folder, number, asked = pickle.loads(search)
     scan, k, ids, threads = asked
     here, threads = _opened(folder, pickle.loads(pieces)), 1 if threads is None else threads
@@ -150,5 +152,4 @@ def _here(path: str, made: tuple[int, int], pieces: tuple[Piece, ...]) -> Here:
 
 
 def _opened(path: str, pieces: tuple[Piece, ...]) -> Here:
-    status = os.stat(Path(path) / LIKE)  # another file is another collection
-    return _here(path, (status.st_ino, status.st_mtime_ns), pieces)
+    return _here(path, identity_of(Path(path) / LIKE), pieces)  # another file is another collection

@@ -1,0 +1,49 @@
+"""What tasks on a Dask cluster share: the client that hands them out, and workers that have the same embcodec."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+from ..._version import __version__
+from ...words import shown
+
+TRIES = 5
+"""How often work is handed out where workers are lost; tasks of a lost worker are run again by the scheduler."""
+PAUSE = 0.1
+"""Seconds before the second try."""
+
+
+class VersionError(RuntimeError):
+    """A worker has another embcodec than the client."""
+
+    def __init__(self, version: str, theirs: str = __version__) -> None:
+        super().__init__(version, theirs)
+
+    def __str__(self) -> str:
+        """Return what to do about it."""
+        version, theirs = self.args
+        return f"this process has embcodec {version}, a worker of the cluster {theirs}: install the same on all of them"
+
+
+def check_cluster(scheduler: Any) -> None:
+    """Refuse what is no client of a cluster (TypeError)."""
+    if not (hasattr(scheduler, "map") and hasattr(scheduler, "scatter") and hasattr(scheduler, "ncores")):
+        raise TypeError(f"scheduler is a dask.distributed.Client, not {shown(scheduler)}")
+
+
+def seats_of(scheduler: Any) -> int:
+    """Return how many tasks run at a time, 1 where nobody is there yet."""
+    return max(sum(map(int, scheduler.ncores().values())), 1)
+
+
+def check_version(version: str) -> None:
+    """Refuse, on a worker, what a client of another version sends: it may mean something else."""
+    if version != __version__:
+        raise VersionError(version)
+
+
+def identity_of(path: str | os.PathLike[str]) -> tuple[int, int]:
+    """Return what tells a file from another one that has come to its place."""
+    status = os.stat(path)
+    return status.st_ino, status.st_mtime_ns
