@@ -18,8 +18,7 @@ import pytest
 from coded import floats
 
 from embcodec import Collection, LowBitQuantizer, NotFiniteError, Skipped, StorageError, quantize, save
-from embcodec.files.pieces import ClusterError, numbered_pieces, places_of, reading, spans_of
-from embcodec.index.collection import cluster as shared
+from embcodec.files.pieces import ClusterError, VersionError, numbered_pieces, places_of, reading, spans_of
 from embcodec.index.collection import remote
 
 pytest.importorskip("distributed")
@@ -166,7 +165,7 @@ class Lost:
             FileNotFoundError(errno.ENOENT, "no", "like.safetensors"),
             "workers .* do not see this file",
         ),
-        (shared.VersionError("0.0.1"), r"embcodec 0\.0\.1, a worker of the cluster"),
+        (VersionError("0.0.1"), r"embcodec 0\.0\.1, a worker of the cluster"),
     ],
 )
 def test_a_cluster_that_fails_says_nothing_of_the_files(
@@ -189,7 +188,7 @@ def test_a_worker_of_another_version_refuses_to_search(
     made = Collection.create(tmp_path / "c", like=X)
     made.append(X)
     monkeypatch.setattr("embcodec.index.collection.spread.__version__", "0.0.1")
-    with pytest.raises(shared.VersionError, match="install the same on all of them"):
+    with pytest.raises(VersionError, match="install the same on all of them"):
         made.search(X[0], 1, scheduler=cluster)
 
 

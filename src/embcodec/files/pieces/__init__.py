@@ -1,6 +1,18 @@
 """Rows from many files, here or elsewhere, some at a time: loaded, and searched."""
 
 from ..kinds import LINES, WITH_IDS
+from .cluster import (
+    PAUSE,
+    TRIES,
+    ClusterError,
+    VersionError,
+    check_cluster,
+    check_version,
+    identity_of,
+    packed,
+    seats_of,
+    unpacked,
+)
 from .how import CUSTOM_ID, HOW_MADE_UP, MADE_UP, Reading, WhatTheyHold
 from .loading import (
     Loaded,
@@ -16,13 +28,15 @@ from .loading import (
 )
 from .nearest import search_files
 from .places import Path, Paths, Place, fetched, is_elsewhere, places_of, shown_place
-from .skipping import ClusterError, Ids, OnError, Skipped, Skips, chosen_ids, finite_rows_of
+from .skipping import Ids, OnError, Skipped, Skips, chosen_ids, finite_rows_of
 
 __all__ = [
     "CUSTOM_ID",
     "HOW_MADE_UP",
     "LINES",
     "MADE_UP",
+    "PAUSE",
+    "TRIES",
     "WITH_IDS",
     "ClusterError",
     "Ids",
@@ -34,21 +48,28 @@ __all__ = [
     "Reading",
     "Skipped",
     "Skips",
+    "VersionError",
     "WhatTheyHold",
+    "check_cluster",
     "check_kind",
+    "check_version",
     "chosen_ids",
     "column_of",
     "fetched",
     "finite_rows_of",
+    "identity_of",
     "is_elsewhere",
     "iter_load",
     "naming",
     "numbered_pieces",
+    "packed",
     "passing_over",
     "pieces_of",
     "places_of",
     "reading",
     "search_files",
+    "seats_of",
     "shown_place",
     "spans_of",
+    "unpacked",
 ]

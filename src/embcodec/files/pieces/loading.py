@@ -267,14 +267,17 @@ def spans_of(place: Place, how: Reading, skip: int, least: int) -> list[tuple[in
     -------
     list of (first row, row behind the last)
     """
-    kind = place.kind()
-    if kind == ".parquet":
-        ends = table_ends(place, how)
-    elif kind in UNSEALED:
-        count = matrix_count(place, kind, how)
-        ends = [*range(skip + least, count, least), count]
-    else:
-        return None
+    try:
+        kind = place.kind()
+        if kind == ".parquet":
+            ends = table_ends(place, how)
+        elif kind in UNSEALED:
+            count = matrix_count(place, kind, how)
+            ends = [*range(skip + least, count, least), count]
+        else:
+            return None
+    except EmbcodecError as error:
+        raise naming(error, place.name) from None
     spans: list[tuple[int, int]] = []
     for end in ends:
         if end >= skip + least or end == ends[-1] > skip:

@@ -14,6 +14,7 @@ from ...embeddings import Embeddings
 from ...errors import NotFiniteError, SkippedWarning, row_of
 from ...quantizers.lowbit import Rows
 from ...words import counted, shown
+from .cluster import ClusterError
 
 Ids = NDArray[np.int64] | Sequence[str | None] | None
 """Whole numbers or texts, one a row; None where none were asked for."""
@@ -102,10 +103,6 @@ def skips_of(on_error: OnError) -> Skips | None:
     if isinstance(on_error, str) and on_error in ("raise", "skip"):
         return Skips(None) if on_error == "skip" else None
     raise ValueError(f"on_error is 'raise', 'skip' or a function that is told what is skipped, not {shown(on_error)}")
-
-
-class ClusterError(RuntimeError):
-    """Workers that were to read files did not, which says nothing of the files."""
 
 
 def is_about_data(error: Exception) -> bool:

@@ -18,23 +18,33 @@ from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import numpy as np
+from numpy.typing import NDArray
+
 from ..._version import __version__
 from ...files.pieces import (
     CUSTOM_ID,
     LINES,
+    PAUSE,
+    TRIES,
     ClusterError,
     Ids,
     Place,
     Reading,
     Skipped,
     Skips,
+    check_cluster,
+    check_version,
+    identity_of,
     numbered_pieces,
+    packed,
+    seats_of,
     spans_of,
+    unpacked,
 )
 from ...quantizers.lowbit import Rows
 from ...wire.batch import BatchLine
 from ..files import read_index
-from .cluster import PAUSE, TRIES, check_cluster, check_version, identity_of, seats_of
 from .coded import Coded, coded
 from .folder import Folder
 from .manifest import LIKE
@@ -139,7 +149,7 @@ class Remote:
         for tries in range(TRIES):
             self._hand_out()
             try:
-                found: list[Event] = pickle.loads(job.future.result())
+                found: list[Event] = unpacked(job.future.result())
             except FileNotFoundError as error:
                 raise ClusterError(f"{error.filename}: workers of the cluster do not see this file") from error
             except (CancelledError, OSError) as error:  # the workers that had it are gone
@@ -206,7 +216,7 @@ def _replayed(events: Sequence[Event], place: Place, how: Reading) -> Iterator[t
             raise event
 
 
-def _read(version: str, task: bytes) -> bytes:
+def _read(version: str, task: bytes) -> list[NDArray[np.uint8]]:
     """Write down what comes of reading a file, or rows of it: a task."""
     check_version(version)
     asked: _Asked = pickle.loads(task)
@@ -225,7 +235,7 @@ def _read(version: str, task: bytes) -> bytes:
         raise
     except Exception as error:
         events.append(error)
-    return pickle.dumps(events, protocol=5)
+    return packed(events)
 
 
 @lru_cache(maxsize=8)

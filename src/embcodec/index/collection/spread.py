@@ -17,9 +17,9 @@ from numpy.typing import NDArray
 
 from ..._version import __version__
 from ...errors import StorageError
+from ...files.pieces import PAUSE, TRIES, check_cluster, check_version, identity_of, seats_of
 from ...scan import PreparedQueries, Reach, SearchResult, merge_topk
 from .best import Here, merged
-from .cluster import PAUSE, TRIES, check_cluster, check_version, identity_of, seats_of
 from .folder import Folder
 from .manifest import LIKE, Shard
 from .pieces import Piece, cut, shares

@@ -3,7 +3,12 @@
 from __future__ import annotations
 
 import os
+import pickle
+from collections.abc import Sequence
 from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from ..._version import __version__
 from ...words import shown
@@ -12,6 +17,10 @@ TRIES = 5
 """How often work is handed out where workers are lost; tasks of a lost worker are run again by the scheduler."""
 PAUSE = 0.1
 """Seconds before the second try."""
+
+
+class ClusterError(RuntimeError):
+    """Workers that were to read files did not, which says nothing of the files."""
 
 
 class VersionError(RuntimeError):
@@ -41,6 +50,19 @@ def check_version(version: str) -> None:
     """Refuse, on a worker, what a client of another version sends: it may mean something else."""
     if version != __version__:
         raise VersionError(version)
+
+
+def packed(value: Any) -> list[NDArray[np.uint8]]:
+    """Return an object as what Dask sends without a copy, and knows the size of: its arrays are not pickled."""
+    buffers: list[pickle.PickleBuffer] = []
+    head = pickle.dumps(value, protocol=5, buffer_callback=buffers.append)
+    return [np.frombuffer(head, np.uint8), *(np.frombuffer(buffer.raw(), np.uint8) for buffer in buffers)]
+
+
+def unpacked(parts: Sequence[NDArray[np.uint8]]) -> Any:
+    """Return the object of which :func:`packed` made these."""
+    head, *buffers = parts
+    return pickle.loads(head.data, buffers=buffers)
 
 
 def identity_of(path: str | os.PathLike[str]) -> tuple[int, int]:
