@@ -99,6 +99,45 @@ def test_little_work_is_a_task_a_thread_and_less_a_task(
     assert all(misses <= tasks for _, misses in kept)
 
 
+@pytest.mark.parametrize(
+    ("rows", "seats", "tasks"),
+    [
+        (10**6, 16, 3),  # some 15 ms of work: three tasks are handed out in as long as each of them takes
+        (4 * 10**7, 16, 16),
+        (4 * 10**8, 2, 12),
+        (4 * 10**10, 16, 96),
+        (10**8, 500, 31),
+        (4 * 10**10, 500, 500),  # smaller ones would come to an end faster than the scheduler hands them out
+    ],
+)
+def test_tasks_are_as_many_as_the_cluster_hands_out_in_time(
+    monkeypatch: pytest.MonkeyPatch, rows: int, seats: int, tasks: int
+) -> None:
+    class Asked:
+        row_bytes = 64
+
+        def nanoseconds(self, n_rows: int, read: float) -> float:
+            return 12.0 * n_rows
+
+    monkeypatch.setattr(spread, "check_cluster", lambda _: None)
+    made = spread.Spread(None, Path(), None, shards_of(*[rows // 100] * 100))  # type: ignore[arg-type]
+    asked = spread._Asked(Asked(), 10, None, None)  # type: ignore[arg-type]
+    assert len(made._pieces("search", asked, seats)) == tasks
+
+
+def test_the_first_tasks_go_where_they_were_before(
+    tmp_path: Path, cluster: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else each worker reads all rows in the end, of more of them than its memory holds again and again."""
+    collection = filled(tmp_path / "c", X)
+    collection.search(Q, 12, scheduler=cluster)
+    monkeypatch.setattr(spread, "_TASK", 1)  # a task a thread
+    cluster.run(spread._here.cache_clear)
+    for _ in range(8):
+        collection.search(Q, 12, scheduler=cluster)
+    assert list(cluster.run(lambda: spread._here.cache_info()[:2]).values()) == [(7, 1)] * 2
+
+
 def test_tasks_tell_the_next_ones_of_their_worker_what_is_out_of_reach(
     tmp_path: Path, cluster: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:

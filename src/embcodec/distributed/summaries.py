@@ -28,8 +28,8 @@ from ..files.pieces import (
     numbered_pieces,
     places_of,
     reading,
-    seats_of,
     spans_of,
+    threads_of,
 )
 from ..quantizers import Summary
 from ..words import shown
@@ -141,7 +141,7 @@ def _tasks(source: Any, scheduler: Any, made: _Made, arguments: dict[str, Any]) 
     if how.failed is not None or how.skips is not None:
         raise ValueError("a summary is of all rows: leave out failed= and on_error=, and mend or leave out the files")
     spans = list(_spans(places_of(source, storage), how))
-    groups = _grouped(spans, _A_THREAD * seats_of(scheduler))
+    groups = _grouped(spans, _A_THREAD * max(len(threads_of(scheduler)), 1))
     tasks = [pickle.dumps((made, how, group), protocol=5) for group in groups]
     return list(scheduler.map(_of_files, [__version__] * len(tasks), tasks, pure=False))
 

@@ -10,7 +10,7 @@ from .cluster import (
     check_version,
     identity_of,
     packed,
-    seats_of,
+    threads_of,
     unpacked,
 )
 from .how import CUSTOM_ID, HOW_MADE_UP, MADE_UP, Reading, WhatTheyHold
@@ -68,8 +68,8 @@ __all__ = [
     "places_of",
     "reading",
     "search_files",
-    "seats_of",
     "shown_place",
     "spans_of",
+    "threads_of",
     "unpacked",
 ]

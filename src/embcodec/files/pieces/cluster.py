@@ -41,9 +41,11 @@ def check_cluster(scheduler: Any) -> None:
         raise TypeError(f"scheduler is a dask.distributed.Client, not {shown(scheduler)}")
 
 
-def seats_of(scheduler: Any) -> int:
-    """Return how many tasks run at a time, 1 where nobody is there yet."""
-    return max(sum(map(int, scheduler.ncores().values())), 1)
+def threads_of(scheduler: Any) -> list[str]:
+    """Return of which worker each thread of a cluster is: one of each, then the second ones."""
+    counts = sorted(scheduler.ncores().items())
+    most = max((count for _, count in counts), default=0)
+    return [worker for number in range(most) for worker, count in counts if number < count]
 
 
 def check_version(version: str) -> None:

@@ -38,8 +38,8 @@ from ...files.pieces import (
     identity_of,
     numbered_pieces,
     packed,
-    seats_of,
     spans_of,
+    threads_of,
     unpacked,
 )
 from ...quantizers.lowbit import Rows
@@ -110,7 +110,7 @@ class Remote:
         check_cluster(scheduler)
         self._scheduler, self._path = scheduler, os.fspath(folder.path.resolve())
         self._numbers = {id(place): number for number, place in enumerate(places)}
-        self._most = _AHEAD * seats_of(scheduler)
+        self._most = _AHEAD * max(len(threads_of(scheduler)), 1)
         self._left = self._jobs(places, how, dict(known), folder)
         self._waiting: deque[_Job] = deque()
 

@@ -9,15 +9,17 @@ import uuid
 from collections.abc import Iterator, Sequence
 from concurrent.futures import CancelledError
 from functools import lru_cache
+from importlib import import_module
 from pathlib import Path
 from typing import Any, NamedTuple
+from zlib import crc32
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..._version import __version__
 from ...errors import StorageError
-from ...files.pieces import PAUSE, TRIES, check_cluster, check_version, identity_of, seats_of
+from ...files.pieces import PAUSE, TRIES, check_cluster, check_version, identity_of, threads_of
 from ...scan import PreparedQueries, Reach, SearchResult, merge_topk
 from .best import Here, merged
 from .folder import Folder
@@ -25,8 +27,8 @@ from .manifest import LIKE, Shard
 from .pieces import Piece, cut, shares
 
 _READ = 1 / 16  # nanoseconds that a byte of codes takes to come from memory
-_TASK = 10**6  # nanoseconds of work that a task has at least: handing it out takes the cluster some milliseconds
-_FURTHER = 2 * 10**7  # the same of those that only even out workers of different speeds
+_TASK = 1.2 * 10**6  # nanoseconds in which client and scheduler hand out a task, to 16 workers (Zen 4, 2026-12-01)
+_FURTHER = 2 * 10**7  # nanoseconds of work of the least task that only evens out workers of different speeds
 _LOOKED_UP = 256  # candidates that a task rescores at least: each may be waited for
 _FAN = 16  # results that a task merges, where all of them have
 _MERGED_HERE = 1 << 23  # bytes, more than which are too many to come to this process
@@ -86,13 +88,14 @@ class Spread:
 
     def _tree(self, name: str, asked: _Asked) -> SearchResult:
         """Return what all files have, by as few tasks as the work asks for, which one message hands out."""
-        seats = seats_of(self._scheduler)
+        threads = threads_of(self._scheduler)
+        seats = max(len(threads), 1)
         pieces = self._pieces(name, asked, seats)
         search = pickle.dumps((name, self._folder, uuid.uuid4().bytes, asked), protocol=5)
         if len(search) * len(pieces) > _SENT:
             search = self._scheduler.scatter(search, hash=False, broadcast=True)
         each = [pickle.dumps(some, protocol=5) for some in pieces]
-        parts = self._scheduler.map(_found, [__version__] * len(each), [search] * len(each), each, key=name, pure=False)
+        parts = self._handed_out(name, search, each, threads)
         scan, k, last = asked.scan, asked.k, seats
         while len(parts) > 2 * _FAN or (len(parts) > _FAN and len(parts) * len(scan) * k * _RESULT > _MERGED_HERE):
             some = [parts[i : i + _FAN] for i in range(0, len(parts), _FAN)]
@@ -102,6 +105,20 @@ class Spread:
         found = [self._scheduler.gather(some) for some in (parts[:-last], parts[-last:]) if some]
         return merged(scan, [result for results in found for result in results], k)
 
+    def _handed_out(self, name: str, search: Any, each: Sequence[bytes], threads: Sequence[str]) -> list[Any]:
+        """Return the tasks, the first ones where they were before: what a worker has read of the files stays with it.
+
+        It is a wish: a worker that is gone, or behind the others, has its task done by another one.
+        """
+        annotate = import_module("dask").annotate
+        number = uuid.uuid4().hex
+        keys = [(f"{name}-{number}", i) for i in range(len(each))]
+        first = crc32(self._folder.encode())  # of several collections not all begin with the same worker
+        wished = {key: [threads[(first + i) % len(threads)]] if i < len(threads) else [] for i, key in enumerate(keys)}
+        with annotate(workers=wished.get, allow_other_workers=True):
+            versions, searches = [__version__] * len(each), [search] * len(each)
+            return list(self._scheduler.map(_found, versions, searches, each, key=keys))
+
     def _pieces(self, name: str, asked: _Asked, seats: int) -> list[tuple[Piece, ...]]:
         """Return the rows of each task: a task a thread, as far as the work is worth it, or several smaller ones."""
         shards, row_bytes = self._shards, asked.scan.row_bytes
@@ -109,8 +126,10 @@ class Spread:
             assert asked.ids is not None
             return cut(shards, [1.0] * max(min(asked.ids.size // _LOOKED_UP, seats), 1), row_bytes)
         work = asked.scan.nanoseconds(sum(shard.rows for shard in shards), _READ)
-        seats = max(min(int(work / _TASK), seats), 1)
-        return cut(shards, [share for share in shares(work / seats / _FURTHER) for _ in range(seats)], row_bytes)
+        # n tasks end after n * _TASK + work / n, which is least for the root of work / _TASK.
+        seats = max(min(int((work / _TASK) ** 0.5), seats), 1)
+        least = max(_FURTHER, seats * _TASK)  # so that the scheduler keeps up with all threads
+        return cut(shards, [share for share in shares(work / seats / least) for _ in range(seats)], row_bytes)
 
 
 class _Asked(NamedTuple):
