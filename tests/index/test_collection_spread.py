@@ -198,3 +198,19 @@ def test_a_worker_lets_go_of_files_that_are_gone(tmp_path: Path) -> None:
     del kept
     assert not folder._lent
     assert not folder._open
+
+
+def test_a_worker_lets_go_of_files_that_were_joined(tmp_path: Path) -> None:
+    """Not once many others have taken their place, but at once."""
+    collection = filled(tmp_path / "c", X, shards=9)
+    pieces_of = [(pieces.Piece(shard, 0, shard.rows),) for shard in collection._folder.now.shards]
+    for some in pieces_of:
+        spread._opened(str(tmp_path / "c"), some)
+    folder = spread._folder(str(tmp_path / "c"), spread.identity_of(tmp_path / "c" / spread.LIKE))
+    assert len(folder._lent) == len(folder._arena._copies) == 9
+    collection.compact()
+    (joined,) = collection._folder.now.shards
+    here = spread._opened(str(tmp_path / "c"), (pieces.Piece(joined, 0, joined.rows),))
+    assert set(folder._lent) == {joined}
+    assert len(folder._arena._copies) == 1
+    assert spread._opened(str(tmp_path / "c"), (pieces.Piece(joined, 0, joined.rows),)) is here

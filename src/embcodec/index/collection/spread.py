@@ -112,7 +112,7 @@ class Spread:
         """
         annotate = import_module("dask").annotate
         number = uuid.uuid4().hex
-        keys = [(f"{name}-{number}", i) for i in range(len(each))]
+        keys = [f"{name}-{number}-{i}" for i in range(len(each))]
         first = crc32(self._folder.encode())  # of several collections not all begin with the same worker
         wished = {key: [threads[(first + i) % len(threads)]] if i < len(threads) else [] for i, key in enumerate(keys)}
         with annotate(workers=wished.get, allow_other_workers=True):
@@ -166,8 +166,14 @@ def _folder(path: str, made: tuple[int, int]) -> Folder:
 
 @lru_cache(maxsize=64)
 def _here(path: str, made: tuple[int, int], pieces: tuple[Piece, ...]) -> Here:
-    """Return some of its rows as one corpus, which is what the next search asks for, too."""
-    return _folder(path, made).corpus_of(pieces)
+    """Return some of its rows as one corpus, which is what the next search asks for, too.
+
+    Where files are gone, because they were joined, so are all corpora: their space would stay taken.
+    """
+    folder = _folder(path, made)
+    if folder.forgets():
+        _here.cache_clear()
+    return folder.corpus_of(pieces)
 
 
 def _opened(path: str, pieces: tuple[Piece, ...]) -> Here:
