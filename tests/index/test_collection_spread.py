@@ -138,6 +138,15 @@ def test_the_first_tasks_go_where_they_were_before(
     assert list(cluster.run(lambda: spread._here.cache_info()[:2]).values()) == [(7, 1)] * 2
 
 
+def test_searches_at_the_same_time_begin_with_other_workers(cluster: Any) -> None:
+    """Where one task is enough, several threads or clients would wait for one worker else."""
+    with spread._turn(cluster) as first, spread._turn(cluster) as second:
+        assert (first, second) == (0, 1)
+    with spread._turn(cluster) as first:
+        assert first == 0
+    assert not spread._turns
+
+
 def test_tasks_tell_the_next_ones_of_their_worker_what_is_out_of_reach(
     tmp_path: Path, cluster: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
