@@ -203,6 +203,24 @@ def test_a_worker_that_does_not_see_a_file_says_so(tmp_path: Path) -> None:
         list(remote._replayed([gone], place, reading()))
 
 
+def test_tasks_begin_where_a_file_was_left_or_are_not_asked_for(tmp_path: Path) -> None:
+    folder_of(tmp_path / "files")
+    made = Collection.create(tmp_path / "c", like=X)
+    places, how, lost = (
+        places_of([tmp_path / "files" / "a.npy"] * 2),
+        reading(batch_rows=20),
+        Lost(RuntimeError("a task")),
+    )
+    reader = remote.Remote(lost, made._folder, places, how, {})
+    found = [rows.values for _, rows, _ in reader.read(places[0], how, 50)]  # another process has taken 50 meanwhile
+    np.testing.assert_array_equal(np.concatenate(found), X[50:300])
+    lost = Lost(RuntimeError("a task"))
+    reader = remote.Remote(lost, made._folder, places, how, {})
+    reader._most = 100
+    reader._hand_out()
+    assert lost.tried == 8, "a file that is named twice is read once"
+
+
 @pytest.mark.parametrize("name", ["a.npy", "b.parquet", "e.fbin"])
 @pytest.mark.parametrize("skip", [0, 7, 40, 199])
 def test_spans_are_all_rows_once(tmp_path: Path, name: str, skip: int) -> None:
