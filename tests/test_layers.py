@@ -36,18 +36,18 @@ ROOMS: dict[str, str] = {
     "scan": "metric ways plan prepared reach best merge named segmented bounds steps search range rescore residuals "
     "estimates upper_bounds promises exact query_center",
     "files": "kinds pack bare columns parquet contents pieces storage ids exchange",
-    "files.pieces": "skipping how places matrices tables lines loading nearest",
+    "files.pieces": "cluster skipping how places matrices tables lines loading nearest",
     "files.exchange": "rows blobs arrow bson dlpack elasticsearch faiss milvus qdrant redis s3_vectors sqlite_vec "
     "vespa pgvector pgcolumns pgwrite pgstream pgfields pgread",
     "index": "rows arguments exact stages view files flat collection",
     "index.collection": "lock grown failing manifest pieces ahead unlisted journal shards arena best exact folder "
-    "spread texts names info view changes record skipping ingest collection",
+    "spread texts names info view changes record coded skipping remote ingest collection",
     "client": "reply settings transport worker order split job base client",
     "server": "limits model workers connection process request cohere tokens readers guard endpoint openapi page "
     "routes app",
     "tradeoff": "intervals words stores recipe measurement findings advice labels drawing figures results measures "
     "corpus rows directions inputs kinds pipeline codes gathering measuring study bodies answers report demo",
-    "distributed": "batches sizes",
+    "distributed": "batches sizes summaries",
     "adapters": "missing store embedder langchain llamaindex haystack sbert sklearn hugging polars",
     "cli": "words command common kinds bodies tables info serve trouble service study search ingest quantize data",
 }

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import os
+import pickle
 import threading
 import time
-import warnings
-from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -18,30 +17,11 @@ from embcodec import Collection, LowBitQuantizer, quantize
 from embcodec.index.collection import pieces, spread
 from embcodec.index.collection.manifest import Shard, file_of_rows
 
-dask, distributed = pytest.importorskip("dask"), pytest.importorskip("distributed")
+pytest.importorskip("distributed")
 
 X = np.random.default_rng(0).standard_normal((400, 24)).astype(np.float32)
 X /= np.linalg.norm(X, axis=1, keepdims=True)
 Q = X[:9] + np.float32(0.01)
-
-
-@pytest.fixture(scope="module")
-def cluster() -> Iterator[Any]:
-    """Two workers in processes of their own, on loopback."""
-    settings = {
-        "distributed.comm.timeouts.connect": "10s",  # for those killed
-        "distributed.worker.multiprocessing-method": "forkserver",  # which imports Dask once, not once a worker
-    }
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        with (
-            dask.config.set(settings),
-            distributed.LocalCluster(
-                n_workers=2, threads_per_worker=1, host="127.0.0.1", dashboard_address=":0", silence_logs=50
-            ) as local,
-            distributed.Client(local) as client,
-        ):
-            yield client
 
 
 def filled(folder: Path, like: Any, better: Any = None, shards: int = 13) -> Collection:
@@ -120,6 +100,63 @@ def test_little_work_is_a_task_a_thread_and_less_a_task(
     assert all(misses <= tasks for _, misses in kept)
 
 
+@pytest.mark.parametrize(
+    ("rows", "seats", "tasks"),
+    [
+        (10**6, 16, 3),  # some 15 ms of work: three tasks are handed out in as long as each of them takes
+        (4 * 10**7, 16, 16),
+        (4 * 10**8, 2, 12),
+        (4 * 10**10, 16, 96),
+        (10**8, 500, 31),
+        (4 * 10**10, 500, 500),  # smaller ones would come to an end faster than the scheduler hands them out
+    ],
+)
+def test_tasks_are_as_many_as_the_cluster_hands_out_in_time(
+    monkeypatch: pytest.MonkeyPatch, rows: int, seats: int, tasks: int
+) -> None:
+    class Asked:
+        row_bytes = 64
+
+        def nanoseconds(self, n_rows: int, read: float) -> float:
+            return 12.0 * n_rows
+
+    monkeypatch.setattr(spread, "check_cluster", lambda _: None)
+    made = spread.Spread(None, Path(), None, shards_of(*[rows // 100] * 100))  # type: ignore[arg-type]
+    asked = spread._Asked(Asked(), 10, None, None)  # type: ignore[arg-type]
+    assert len(made._pieces("search", asked, seats)) == tasks
+
+
+def test_the_first_tasks_go_where_they_were_before(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else each worker reads all rows in the end, of more of them than its memory holds again and again."""
+    dask = pytest.importorskip("dask")
+
+    class Client:
+        id = "client"
+
+        def map(self, function: Any, *arguments: Any, key: list[str]) -> list[Any]:
+            told = dask.get_annotations()
+            assert told["allow_other_workers"]
+            return [pickle.loads(pickle.dumps(told["workers"]))(each) for each in key]
+
+    monkeypatch.setattr(spread, "check_cluster", lambda _: None)
+    made = spread.Spread(Client(), Path(), None, [])  # type: ignore[arg-type]
+    wished = [made._handed_out("search", b"", [b""] * 7, "abcd", turn) for turn in (0, 0)]
+    assert wished[0] == wished[1], "the same for the next search"
+    assert sorted(each for (each,) in wished[0][:4]) == list("abcd")
+    assert wished[0][4:] == [[]] * 3, "further ones go to whoever is free"
+    little = [made._handed_out("search", b"", [b""], "abcd", turn) for turn in range(4)]
+    assert sorted(each for ((each,),) in little) == list("abcd"), "searches at the same time have others"
+
+
+def test_searches_at_the_same_time_begin_with_other_workers(cluster: Any) -> None:
+    """Where one task is enough, several threads or clients would wait for one worker else."""
+    with spread._turn(cluster) as first, spread._turn(cluster) as second:
+        assert (first, second) == (0, 1)
+    with spread._turn(cluster) as first:
+        assert first == 0
+    assert not spread._turns
+
+
 def test_tasks_tell_the_next_ones_of_their_worker_what_is_out_of_reach(
     tmp_path: Path, cluster: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -180,3 +217,19 @@ def test_a_worker_lets_go_of_files_that_are_gone(tmp_path: Path) -> None:
     del kept
     assert not folder._lent
     assert not folder._open
+
+
+def test_a_worker_lets_go_of_files_that_were_joined(tmp_path: Path) -> None:
+    """Not once many others have taken their place, but at once."""
+    collection = filled(tmp_path / "c", X, shards=9)
+    pieces_of = [(pieces.Piece(shard, 0, shard.rows),) for shard in collection._folder.now.shards]
+    for some in pieces_of:
+        spread._opened(str(tmp_path / "c"), some)
+    folder = spread._folder(str(tmp_path / "c"), spread.identity_of(tmp_path / "c" / spread.LIKE))
+    assert len(folder._lent) == len(folder._arena._copies) == 9
+    collection.compact()
+    (joined,) = collection._folder.now.shards
+    here = spread._opened(str(tmp_path / "c"), (pieces.Piece(joined, 0, joined.rows),))
+    assert set(folder._lent) == {joined}
+    assert len(folder._arena._copies) == 1
+    assert spread._opened(str(tmp_path / "c"), (pieces.Piece(joined, 0, joined.rows),)) is here

@@ -27,6 +27,7 @@ HERE = Path(__file__).parent
 ANY = {
     "encode_batch.record_batch": "of pyarrow, an optional package without types",
     "encode_batch.return": "of pyarrow, an optional package without types",
+    "Collection.ingest.scheduler": "of dask, an optional package",
     "Collection.search.scheduler": "of dask, an optional package",
     "CopiedRows.ids.return": "an array or a list, as the column is",
     "Embeddings.__dlpack__.options": "NumPy's, and those of DLPack's to come",

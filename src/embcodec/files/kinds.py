@@ -18,6 +18,8 @@ HDF5 = (".hdf5", ".h5")
 SUFFIXES = (*TYPED, ".npy", *MATRIX, *ROWS)
 """The kinds of files that are written, by their names' ends; all are read."""
 READ = (*SUFFIXES, *HDF5)
+UNSEALED = (".npy", *MATRIX, *ROWS)
+"""Those without a checksum: any of their rows are read without the others."""
 WITH_IDS = (*TYPED, *HDF5)
 """Those that have room for ids beside their rows."""
 LINES, BODY = ".jsonl", ".json"

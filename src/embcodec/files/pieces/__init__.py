@@ -1,8 +1,31 @@
 """Rows from many files, here or elsewhere, some at a time: loaded, and searched."""
 
 from ..kinds import LINES, WITH_IDS
+from .cluster import (
+    PAUSE,
+    TRIES,
+    ClusterError,
+    VersionError,
+    check_cluster,
+    check_version,
+    identity_of,
+    packed,
+    threads_of,
+    unpacked,
+)
 from .how import CUSTOM_ID, HOW_MADE_UP, MADE_UP, Reading, WhatTheyHold
-from .loading import Loaded, check_kind, column_of, iter_load, naming, numbered_pieces, passing_over, pieces_of, reading
+from .loading import (
+    Loaded,
+    check_kind,
+    column_of,
+    iter_load,
+    naming,
+    numbered_pieces,
+    passing_over,
+    pieces_of,
+    reading,
+    spans_of,
+)
 from .nearest import search_files
 from .places import Path, Paths, Place, fetched, is_elsewhere, places_of, shown_place
 from .skipping import Ids, OnError, Skipped, Skips, chosen_ids, finite_rows_of
@@ -12,7 +35,10 @@ __all__ = [
     "HOW_MADE_UP",
     "LINES",
     "MADE_UP",
+    "PAUSE",
+    "TRIES",
     "WITH_IDS",
+    "ClusterError",
     "Ids",
     "Loaded",
     "OnError",
@@ -22,20 +48,28 @@ __all__ = [
     "Reading",
     "Skipped",
     "Skips",
+    "VersionError",
     "WhatTheyHold",
+    "check_cluster",
     "check_kind",
+    "check_version",
     "chosen_ids",
     "column_of",
     "fetched",
     "finite_rows_of",
+    "identity_of",
     "is_elsewhere",
     "iter_load",
     "naming",
     "numbered_pieces",
+    "packed",
     "passing_over",
     "pieces_of",
     "places_of",
     "reading",
     "search_files",
     "shown_place",
+    "spans_of",
+    "threads_of",
+    "unpacked",
 ]

@@ -21,13 +21,13 @@ from ...profiles import Profile
 from ...quantizers.lowbit import Rows, kind_of, told_apart
 from ...wire.batch import BatchLine
 from ...words import as_whole, closest, one_of, shown
-from ..kinds import BODY, LINES
+from ..kinds import BODY, LINES, UNSEALED
 from .how import Piece, Reading
 from .lines import body_pieces, check_has_none, line_pieces
-from .matrices import matrix_column, matrix_pieces
+from .matrices import matrix_column, matrix_count, matrix_pieces
 from .places import Paths, Place, places_of
 from .skipping import Ids, OnError, is_about_data, skips_of
-from .tables import table_column, table_pieces
+from .tables import table_column, table_ends, table_pieces
 
 
 class Loaded(NamedTuple):
@@ -175,14 +175,16 @@ def placed(places: Iterable[Place], how: Reading) -> Iterator[tuple[str, int, Lo
                 yield place.name, before, Loaded(rows, ids)
 
 
-def numbered_pieces(place: Place, how: Reading, skip: int = 0) -> Iterator[tuple[int, Rows, Ids]]:
+def numbered_pieces(
+    place: Place, how: Reading, skip: int = 0, stop: int | None = None
+) -> Iterator[tuple[int, Rows, Ids]]:
     """Yield what :func:`pieces_of` does, and which row of the file is the first; rows unlike those before are skipped.
 
     The latter only where rows that cannot be read are passed over: else the caller refuses them.
     """
     skips, kind, before = how.skips, None, skip
     left_out = 0 if skips is None else skips.rows
-    for rows, ids in pieces_of(place, how, skip):
+    for rows, ids in pieces_of(place, how, skip, stop):
         kind = kind or kind_of(rows)
         before += 0 if skips is None else skips.rows - left_out
         if skips is None or kind_of(rows) == kind:
@@ -216,18 +218,21 @@ def check_kind(rows: Rows, place: Place, like: Rows, name: str) -> None:
         )
 
 
-def pieces_of(place: Place, how: Reading, skip: int = 0) -> Iterator[Piece]:
-    """Yield the rows of a file behind the first `skip`, and their ids; errors name the file."""
+def pieces_of(place: Place, how: Reading, skip: int = 0, stop: int | None = None) -> Iterator[Piece]:
+    """Yield the rows of a file behind the first `skip`, and their ids; errors name the file.
+
+    Those before row `stop` alone, one of the ends that :func:`spans_of` finds.
+    """
     try:
         kind = place.kind()
         if kind == ".parquet":
-            found = table_pieces(place, how, skip)
+            found = table_pieces(place, how, skip, stop)
         elif kind == LINES:
             found = line_pieces(place, how, skip)
         elif kind == BODY:
             found = body_pieces(place, how, skip)
         else:
-            found = matrix_pieces(place, kind, how, skip)
+            found = matrix_pieces(place, kind, how, skip, stop)
         yield from found
     except EmbcodecError as error:
         raise naming(error, place.name) from None
@@ -243,6 +248,42 @@ def column_of(place: Place, how: Reading) -> str:
         return table_column(place, how) if kind == ".parquet" else matrix_column(place, kind, how)
     except EmbcodecError as error:
         raise naming(error, place.name) from None
+
+
+def spans_of(place: Place, how: Reading, skip: int, least: int) -> list[tuple[int, int]] | None:
+    """Return the rows of a file behind the first `skip` in spans of at least that many, each to be read by itself.
+
+    None of files that are read from their beginning, or whose checksum is that of all rows.
+
+    Parameters
+    ----------
+    place : Place
+    how : Reading
+    skip : int
+    least : int
+        A multiple of ``how.batch_rows``.
+
+    Returns
+    -------
+    list of (first row, row behind the last)
+    """
+    try:
+        kind = place.kind()
+        if kind == ".parquet":
+            ends = table_ends(place, how)
+        elif kind in UNSEALED:
+            count = matrix_count(place, kind, how)
+            ends = [*range(skip + least, count, least), count]
+        else:
+            return None
+    except EmbcodecError as error:
+        raise naming(error, place.name) from None
+    spans: list[tuple[int, int]] = []
+    for end in ends:
+        if end >= skip + least or end == ends[-1] > skip:
+            spans.append((skip, end))
+            skip = end
+    return spans
 
 
 def naming(error: Exception, name: str, first: int = 0) -> Exception:

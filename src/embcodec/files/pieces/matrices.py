@@ -38,8 +38,8 @@ _OF_ROWS = ("values", "bit_planes", "scales", "lengths")
 Opened = tuple[dict[str, Stream], dict[str, str], dict[str, str]]
 
 
-def matrix_pieces(place: Place, kind: str, how: Reading, skip: int) -> Iterator[Piece]:
-    """Yield the rows of a file of matrices behind the first `skip`, with ids where they are asked for."""
+def matrix_pieces(place: Place, kind: str, how: Reading, skip: int, stop: int | None = None) -> Iterator[Piece]:
+    """Yield the rows skip .. stop - 1 of a file of matrices, with ids where they are asked for."""
     _check_columns(kind, how)
     with _open(place, kind, how) as (streams, words, others):
         rows = _row_streams(streams, words, others, kind, how)
@@ -47,8 +47,9 @@ def matrix_pieces(place: Place, kind: str, how: Reading, skip: int) -> Iterator[
         named = _ids(streams, others, kind, how.id_column, count)
         whole = _others(streams, rows, size, how) if is_packed(words) else {}
         row_bytes = sum(stream.row_bytes for stream in rows.values())
-        for first in range(skip, count, how.batch_rows):
-            some = min(how.batch_rows, count - first)
+        end = count if stop is None else min(stop, count)
+        for first in range(skip, end, how.batch_rows):
+            some = min(how.batch_rows, end - first)
             check_decoded(some * row_bytes, size, how.max_bytes, f"{some:,} rows of the {kind} file")
             arrays = {name: stream.read(first, some) for name, stream in rows.items()}
             contents = Contents({**whole, **arrays}, _words_of(words, arrays), {})
@@ -64,6 +65,12 @@ def matrix_column(place: Place, kind: str, how: Reading) -> str:
     with _open(place, kind, how) as (streams, words, others):
         rows = _row_streams(streams, words, others, kind, replace(how, column=None))
         return "values" if is_packed(words) else next(iter(rows))
+
+
+def matrix_count(place: Place, kind: str, how: Reading) -> int:
+    """Return how many rows a file of matrices has."""
+    with _open(place, kind, how) as (streams, words, others):
+        return int(next(iter(_row_streams(streams, words, others, kind, how).values())).shape[0])
 
 
 def _check_columns(kind: str, how: Reading) -> None:

@@ -9,7 +9,7 @@ import re
 import shutil
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from importlib import import_module
 from tempfile import TemporaryDirectory
@@ -87,6 +87,13 @@ class Place:
                 found = kind_of_head(file.read(_HEAD)) if _can_seek(file) else None
         return found or check_suffix(self.name, reading=True, lines=True)
 
+    def absolute(self) -> Place:
+        """Return it as processes find it that stand in other folders; its name stays."""
+        if self.path is None:
+            return self
+        path = os.path.abspath(self.path)
+        return replace(self, path=path, opener=partial(_opened, path))
+
     def size(self) -> int:
         """Return how many bytes the file has; -1 where that cannot be told."""
         if self.path is not None:
@@ -105,6 +112,10 @@ class Place:
             if said.get(name) not in (None, ""):
                 return f"{name} {said[name]}"
         return None
+
+
+def _opened(path: str) -> IO[bytes]:
+    return open(path, "rb")
 
 
 def is_elsewhere(path: Any) -> bool:
@@ -229,7 +240,7 @@ def _walk(path: str) -> Iterator[tuple[str, list[str]]]:
 
 
 def _of_path(path: str) -> Place:
-    return Place(path, path, lambda: open(path, "rb"))
+    return Place(path, path, partial(_opened, path))
 
 
 def _of_open(file: Any) -> Place:

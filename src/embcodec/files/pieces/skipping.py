@@ -14,6 +14,7 @@ from ...embeddings import Embeddings
 from ...errors import NotFiniteError, SkippedWarning, row_of
 from ...quantizers.lowbit import Rows
 from ...words import counted, shown
+from .cluster import ClusterError
 
 Ids = NDArray[np.int64] | Sequence[str | None] | None
 """Whole numbers or texts, one a row; None where none were asked for."""
@@ -106,7 +107,7 @@ def skips_of(on_error: OnError) -> Skips | None:
 
 def is_about_data(error: Exception) -> bool:
     """Whether an error is one of the file that is read, not of how it is asked for."""
-    return not isinstance(error, TypeError | MemoryError)
+    return not isinstance(error, TypeError | MemoryError | ClusterError)
 
 
 def good_parts(count: int, read: Callable[[int, int], T]) -> Iterator[tuple[int, T | Exception]]:

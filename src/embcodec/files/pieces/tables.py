@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import accumulate
 from typing import IO, Any
 
 import numpy as np
@@ -25,8 +26,8 @@ _ITS_ONLY_ROW = re.compile(r"\brow 0\b")  # as the error of a row that was read 
 _SEALS = ("rows", "data_checksum", "words_checksum")
 
 
-def table_pieces(place: Place, how: Reading, skip: int) -> Iterator[Piece]:
-    """Yield the rows of a table behind the first `skip`, with ids where they are asked for."""
+def table_pieces(place: Place, how: Reading, skip: int, stop: int | None = None) -> Iterator[Piece]:
+    """Yield the rows skip .. stop - 1 of a table, with ids where they are asked for; `stop` is the end of a group."""
     with _open(place) as file:
         options: dict[str, Any] = {"pre_buffer": False, "buffer_size": _BUFFER, "page_checksum_verification": True}
         here = place.path is not None
@@ -34,7 +35,7 @@ def table_pieces(place: Place, how: Reading, skip: int) -> Iterator[Piece]:
             names = table.reader.schema_arrow.names
             if how.id_column is not None and names.count(how.id_column) != 1:
                 raise StorageError(f"no column {how.id_column!r} of ids; there are {names[:20]}")
-            found = _batches(place, table, how, skip)
+            found = _batches(place, table, how, skip, stop)
             yield from found if how.skips is not None else _joined(found, how.batch_rows)
 
 
@@ -54,15 +55,17 @@ def _open(place: Place) -> Iterator[IO[bytes]]:
         yield file
 
 
-def _batches(place: Place, table: OpenParquet, how: Reading, skip: int) -> Iterator[Piece]:
+def _batches(place: Place, table: OpenParquet, how: Reading, skip: int, stop: int | None) -> Iterator[Piece]:
     import pyarrow
 
     size = max(place.size(), 0)
+    ends = list(accumulate(table.group_rows))
     groups, before = _groups_behind(table.group_rows, skip)
+    groups = [group for group in groups if stop is None or ends[group] <= stop]
     wanted = [*table.wanted, *([how.id_column] if how.id_column not in (None, *table.wanted) else [])]
     batches = table.reader.iter_batches(_rows_at_once(table, how.batch_rows), groups, wanted, use_threads=False)
     words = {name: word for name, word in table.words.items() if name not in _SEALS}
-    first, found = sum(table.group_rows) - sum(table.group_rows[group] for group in groups), 0
+    first, found = skip - before, 0
     for batch in batches:
         batch.validate(full=True)
         found += len(batch)
@@ -94,6 +97,12 @@ def _batches(place: Place, table: OpenParquet, how: Reading, skip: int) -> Itera
                     yield part
     if found != sum(table.group_rows[group] for group in groups):
         raise StorageError(f"{table.rows} rows are announced, others are there: the file is damaged")
+
+
+def table_ends(place: Place, how: Reading) -> list[int]:
+    """Return the row behind the last of each group of a table."""
+    with _open(place) as file, open_parquet(file, how.column, how.max_bytes, looks_at_pages=False) as table:
+        return list(accumulate(table.group_rows))
 
 
 def _rows_at_once(table: OpenParquet, most: int) -> int:

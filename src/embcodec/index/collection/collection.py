@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from pathlib import Path
-from typing import Unpack
+from typing import Any, Unpack
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -179,6 +179,7 @@ class Collection(View):
         id_column: str | None = None,
         batch_rows: int | None = None,
         progress: Callable[[int, int], object] | bool | None = None,
+        scheduler: Any = None,
         **reading: Unpack[WhatTheyHold],
     ) -> int:
         """Append the rows of files, each once: called again, also after a crash, it goes on where it was.
@@ -202,6 +203,13 @@ class Collection(View):
             inputs are ``id/0``, ``id/1`` ...
         progress : callable or True, optional
             Called with the number of rows appended, and 0, since nobody knows of how many. True: a bar.
+
+        scheduler : dask.distributed.Client, optional
+            Have the workers of its cluster read the files and code their rows, which this process appends: the result
+            is the same, also where workers are lost. They see the files, and the folder, under the same path.
+            Files in several groups of rows (``.parquet``), and matrices without a checksum (``.npy``, ``.fbin`` ...),
+            are read by several at once. One of another kind goes to one of them, or, of more than 1 GiB, is read here.
+            RuntimeError where the cluster does not read a file, which is then not skipped either.
 
         Returns
         -------
@@ -229,7 +237,7 @@ class Collection(View):
         (3, 0)
         """
         named = {"column": column, "id_column": id_column, "batch_rows": batch_rows}
-        return ingested(self._folder, self._texts, paths, progress, {**named, **reading})
+        return ingested(self._folder, self._texts, paths, progress, scheduler, {**named, **reading})
 
 
 def _as_seconds(lock_timeout: float) -> float:

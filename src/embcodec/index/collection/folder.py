@@ -118,6 +118,13 @@ class Folder:
         self._lent.update(opened)
         return Here([opened[shard].between(start, stop) for shard, start, stop in pieces], self._arena)
 
+    def forgets(self) -> bool:
+        """Whether files are gone that corpora of pieces have; what was copied of files is then forgotten."""
+        if all(os.path.exists(self.path / shard.file) for shard in list(self._lent)):
+            return False
+        self._arena = Arena()
+        return True
+
     def rows_in(self, shard: Shard, ids: NDArray[np.int64]) -> NDArray[np.int64]:
         """Return the rows of ids in a shard, whose file is read only where some may be there; -1 for others."""
         if not ((ids >= shard.least) & (ids <= shard.greatest)).any():

@@ -31,15 +31,19 @@ from ...files.pieces import (
     places_of,
     reading,
 )
-from ...quantizers.lowbit import Rows, concat, kind_of
+from ...quantizers.lowbit import Rows
 from ...wire.batch import BatchLine
 from ..arguments import check_joins, finite_rows, like
 from .changes import append
+from .coded import Coded, coded, joined_alike, likeness
 from .folder import Folder
 from .manifest import Ingested, Manifest
 from .record import Taken, read_record, recorded, source_of
+from .remote import Remote, way_of
 from .skipping import Run, fit_to_append
 from .texts import TextIds
+
+Read = Callable[[Place, Reading, int], Iterator[tuple[int, Rows | Coded, Ids]]]
 
 _BATCH_BYTES, _BATCH_ROWS = 1 << 26, 1 << 16  # of float32 that are appended at once, where nobody says how many rows
 
@@ -49,6 +53,7 @@ def ingested(
     texts_of: TextIds,
     paths: Paths,
     progress: Any,
+    scheduler: Any,
     arguments: Mapping[str, Any],
 ) -> int:
     """Append the rows of files that were not taken before; return how many. See :meth:`Collection.ingest`."""
@@ -62,8 +67,9 @@ def ingested(
     folder.refresh()
     batch = _Batch(folder, texts_of, how.batch_rows, progress if callable(progress) else None)
     known = read_record(folder)
+    read: Read = numbered_pieces if scheduler is None else Remote(scheduler, folder, places, how, known).read
     for place in places:
-        one = _File(folder, texts_of, place, how)
+        one = _File(folder, texts_of, place, how, read)
         with batch.kept(), passing_over(place, how):
             one.look(known)
         for held in one.pieces(batch):
@@ -91,8 +97,8 @@ def failed_and_skipped(path: str | os.PathLike[str], paths: Paths) -> tuple[int,
 class _File:
     """A file that is taken, and how much of it has been."""
 
-    def __init__(self, folder: Folder, texts_of: TextIds, place: Place, how: Reading) -> None:
-        self._folder, self._texts, self._place, self._how = folder, texts_of, place, how
+    def __init__(self, folder: Folder, texts_of: TextIds, place: Place, how: Reading, read: Read) -> None:
+        self._folder, self._texts, self._place, self._how, self._read = folder, texts_of, place, how, read
         # Of this file: lines that `failed` was told of, and what the record has of earlier calls.
         self._failed = self._skipped = 0
         self._of_others = _counts_of(how.skips)  # of the files before this one
@@ -126,12 +132,15 @@ class _File:
             return
         how, name, skips = self._way(), self._place.name, self._how.skips
         with batch.kept(), passing_over(self._place, how):
-            for first, rows, ids in numbered_pieces(self._place, how, self.now.rows):
+            for first, rows, ids in self._read(self._place, how, self.now.rows):
                 stop = first + len(rows)
                 if skips is not None:
                     waiting, run = [each.ids for each in batch.held], Run(name, first, rows, ids)
                     rows, ids = fit_to_append(self._folder, self._texts, run, waiting, skips)
-                _check(self._folder, rows, name, first)
+                if not isinstance(rows, Coded):
+                    _check(self._folder, rows, name, first)
+                    # Beside rows that workers have coded, as one file with them.
+                    rows = rows if self._read is numbered_pieces else coded(rows, self._folder.kind)
                 self.now = replace(self._counted(self.now), rows=stop)
                 if len(rows):
                     yield _Held(rows, ids, self.now, name)
@@ -144,8 +153,8 @@ class _File:
         return replace(now, failed=self._failed + rows + lines, skipped=self._skipped + rows)
 
     def _way(self) -> Reading:
-        """Return how it is read: the rows of batch files are called by their custom_ids."""
-        how, told = self._how, self._how.failed
+        """Return how it is read, and counted what was told of it."""
+        how, told = way_of(self._place, self._how, self._folder), self._how.failed
 
         def known() -> None:
             self._failed += 1
@@ -157,10 +166,7 @@ class _File:
 
         if told is not None:
             how = replace(how, failed=note)
-        if self._place.kind() != LINES:
-            return how
-        dimension = how.dimension or self._folder.kind.codes.dimension
-        return replace(how, id_column=CUSTOM_ID, names_apart=True, row_dimension=dimension, known=known)
+        return replace(how, known=known) if self._place.kind() == LINES else how
 
 
 def _counts_of(skips: Skips | None) -> tuple[int, int]:
@@ -171,7 +177,7 @@ def _counts_of(skips: Skips | None) -> tuple[int, int]:
 class _Held(NamedTuple):
     """Rows of a file that are to be appended, and what is recorded with them."""
 
-    rows: Rows
+    rows: Rows | Coded
     ids: Ids
     mark: Taken
     name: str
@@ -202,7 +208,7 @@ class _Batch:
         """Take rows; append those before them where both do not go together, or are enough."""
         if self.held:
             rows, ids, *_ = self.held[0]
-            if kind_of(some.rows) != kind_of(rows) or _are_texts(some.ids) != _are_texts(ids):
+            if likeness(some.rows) != likeness(rows) or _are_texts(some.ids) != _are_texts(ids):
                 self.flush()
         self.held.append(some)
         self.marks.append(some.mark)
@@ -234,9 +240,9 @@ class _Batch:
                     raise naming(error, some[0].name) from None
 
     def _append(self, held: list[_Held], marks: list[Taken]) -> None:
-        joined = concat([each.rows for each in held]) if len(held) > 1 else held[0].rows
+        joined, better = joined_alike([each.rows for each in held])
         ids, texts = _named([each.ids for each in held])
-        append(self._folder, self._texts, joined, None, ids, texts, lambda now: self._record(now, marks))
+        append(self._folder, self._texts, joined, better, ids, texts, lambda now: self._record(now, marks))
         self.appended += len(joined)
         self._now = self._folder.now.ingested
         if self._progress is not None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from dataclasses import replace
 from pathlib import Path
@@ -13,7 +14,7 @@ from numpy.typing import NDArray
 from ...containers import creating, read_npy, read_tensors, write_npy
 from ...errors import StorageError
 from ...files import pack, unpack
-from ...quantizers.lowbit import MOST_LENGTH_ERROR, LowBitCodes, PrincipalScheme, Rows
+from ...quantizers.lowbit import MOST_LENGTH_ERROR, LowBitCodes, PrincipalScheme, Rows, arrays_of
 from ..files import FORMAT as INDEX_FORMAT
 from ..rows import Part
 from .failing import UnreadableError, reading
@@ -25,6 +26,12 @@ class Kind(NamedTuple):
 
     codes: Rows
     rescore_with: Rows | None
+
+    @property
+    def row_bytes(self) -> int:
+        """Bytes of a row, its id aside."""
+        arrays = [array for rows in self if rows is not None for array in arrays_of(rows)]
+        return sum(array.itemsize * math.prod(array.shape[1:]) for array in arrays)
 
 
 def packed(codes: Rows, better: Rows | None, ids: NDArray[np.int64]) -> tuple[dict[str, NDArray[Any]], dict[str, str]]:

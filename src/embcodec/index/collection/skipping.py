@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from ...files.pieces import Ids, Skips, chosen_ids, finite_rows_of
 from ...quantizers.lowbit import Rows
 from ...words import shown
+from .coded import Coded
 from .folder import Folder
 from .texts import TextIds, has_half_a_pair
 
@@ -29,11 +30,13 @@ class Run(NamedTuple):
 
     name: str
     first: int
-    rows: Rows
+    rows: Rows | Coded
     ids: Ids
 
 
-def fit_to_append(folder: Folder, texts_of: TextIds, run: Run, held: list[Ids], skips: Skips) -> tuple[Rows, Ids]:
+def fit_to_append(
+    folder: Folder, texts_of: TextIds, run: Run, held: list[Ids], skips: Skips
+) -> tuple[Rows | Coded, Ids]:
     """Return the rows that are finite, and whose ids are free, with these ids; `skips` hears of the others.
 
     Parameters
@@ -46,7 +49,7 @@ def fit_to_append(folder: Folder, texts_of: TextIds, run: Run, held: list[Ids], 
     skips : Skips
     """
     name, first, rows, ids = run
-    kept = finite_rows_of(rows, name, first, skips)
+    kept = None if isinstance(rows, Coded) else finite_rows_of(rows, name, first, skips)
     kept = np.arange(len(rows)) if kept is None else kept
     refused = _refused(folder, texts_of, chosen_ids(ids, kept), held)
     for number, words in sorted(refused.items()):

@@ -4,33 +4,38 @@ from __future__ import annotations
 
 import os
 import pickle
+import threading
 import time
 import uuid
 from collections.abc import Iterator, Sequence
 from concurrent.futures import CancelledError
+from contextlib import contextmanager
 from functools import lru_cache
+from importlib import import_module
+from itertools import count
 from pathlib import Path
 from typing import Any, NamedTuple
+from zlib import crc32
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ..._version import __version__
+from ...errors import StorageError
+from ...files.pieces import PAUSE, TRIES, check_cluster, check_version, identity_of, threads_of
 from ...scan import PreparedQueries, Reach, SearchResult, merge_topk
-from ...words import shown
 from .best import Here, merged
 from .folder import Folder
 from .manifest import LIKE, Shard
 from .pieces import Piece, cut, shares
 
 _READ = 1 / 16  # nanoseconds that a byte of codes takes to come from memory
-_TASK = 10**6  # nanoseconds of work that a task has at least: handing it out takes the cluster some milliseconds
-_FURTHER = 2 * 10**7  # the same of those that only even out workers of different speeds
+_TASK = 1.2 * 10**6  # nanoseconds in which client and scheduler hand out a task, to 16 workers (Zen 4, 2026-12-01)
+_FURTHER = 2 * 10**7  # nanoseconds of work of the least task that only evens out workers of different speeds
 _LOOKED_UP = 256  # candidates that a task rescores at least: each may be waited for
 _FAN = 16  # results that a task merges, where all of them have
 _MERGED_HERE = 1 << 23  # bytes, more than which are too many to come to this process
 _SENT = 1 << 23  # bytes of queries that go with the tasks: more are sent to each worker before
-_PAUSE = 0.1  # seconds before the second try
-_TRIES = 5  # where workers are lost; tasks of a lost worker are run again by the scheduler
 _RESULT = 12  # bytes, a score and an id
 
 
@@ -48,8 +53,7 @@ class Spread:
     """
 
     def __init__(self, scheduler: Any, folder: Path, here: Here, shards: Sequence[Shard]) -> None:
-        if not (hasattr(scheduler, "map") and hasattr(scheduler, "scatter") and hasattr(scheduler, "ncores")):
-            raise TypeError(f"scheduler is a dask.distributed.Client, not {shown(scheduler)}")
+        check_cluster(scheduler)
         self._scheduler, self._folder, self._here = scheduler, os.fspath(folder.resolve()), here
         self._shards = shards
 
@@ -72,26 +76,31 @@ class Spread:
     def _merged(self, name: str, asked: _Asked) -> Iterator[SearchResult]:
         if not self._shards:
             return
-        for tries in range(_TRIES):
+        for tries in range(TRIES):
             try:
-                yield self._tree(name, asked)
+                with _turn(self._scheduler) as turn:
+                    found = self._tree(name, asked, turn)
+                yield found
                 return
-            except FileNotFoundError:  # compacted: the caller looks again
+            except FileNotFoundError as error:  # compacted: the caller looks again
+                if error.filename and os.path.exists(error.filename):
+                    raise StorageError(f"{error.filename}: workers of the cluster do not see this file") from None
                 raise
             except (CancelledError, OSError):  # workers are gone: all that had the queries, or one that was sent them
-                if tries == _TRIES - 1:
+                if tries == TRIES - 1:
                     raise
-                time.sleep(_PAUSE * 2**tries)
+                time.sleep(PAUSE * 2**tries)
 
-    def _tree(self, name: str, asked: _Asked) -> SearchResult:
+    def _tree(self, name: str, asked: _Asked, turn: int) -> SearchResult:
         """Return what all files have, by as few tasks as the work asks for, which one message hands out."""
-        seats = max(sum(self._scheduler.ncores().values()), 1)
+        threads = threads_of(self._scheduler)
+        seats = max(len(threads), 1)
         pieces = self._pieces(name, asked, seats)
         search = pickle.dumps((name, self._folder, uuid.uuid4().bytes, asked), protocol=5)
         if len(search) * len(pieces) > _SENT:
             search = self._scheduler.scatter(search, hash=False, broadcast=True)
         each = [pickle.dumps(some, protocol=5) for some in pieces]
-        parts = self._scheduler.map(_found, [search] * len(each), each, key=name, pure=False)
+        parts = self._handed_out(name, search, each, threads, turn)
         scan, k, last = asked.scan, asked.k, seats
         while len(parts) > 2 * _FAN or (len(parts) > _FAN and len(parts) * len(scan) * k * _RESULT > _MERGED_HERE):
             some = [parts[i : i + _FAN] for i in range(0, len(parts), _FAN)]
@@ -101,6 +110,23 @@ class Spread:
         found = [self._scheduler.gather(some) for some in (parts[:-last], parts[-last:]) if some]
         return merged(scan, [result for results in found for result in results], k)
 
+    def _handed_out(
+        self, name: str, search: Any, each: Sequence[bytes], threads: Sequence[str], turn: int
+    ) -> list[Any]:
+        """Return the tasks, the first ones where they were before: what a worker has read of the files stays with it.
+
+        It is a wish: a worker that is gone, or behind the others, has its task done by another one. Where there are
+        fewer tasks than threads, other clients, collections and searches at the same time begin with other workers.
+        """
+        annotate = import_module("dask").annotate
+        number = uuid.uuid4().hex
+        keys = [f"{name}-{number}-{i}" for i in range(len(each))]
+        first = crc32(f"{self._scheduler.id} {self._folder}".encode()) + turn * len(each)
+        wished = {key: [threads[(first + i) % len(threads)]] if i < len(threads) else [] for i, key in enumerate(keys)}
+        with annotate(workers=wished.get, allow_other_workers=True):
+            versions, searches = [__version__] * len(each), [search] * len(each)
+            return list(self._scheduler.map(_found, versions, searches, each, key=keys))
+
     def _pieces(self, name: str, asked: _Asked, seats: int) -> list[tuple[Piece, ...]]:
         """Return the rows of each task: a task a thread, as far as the work is worth it, or several smaller ones."""
         shards, row_bytes = self._shards, asked.scan.row_bytes
@@ -108,8 +134,30 @@ class Spread:
             assert asked.ids is not None
             return cut(shards, [1.0] * max(min(asked.ids.size // _LOOKED_UP, seats), 1), row_bytes)
         work = asked.scan.nanoseconds(sum(shard.rows for shard in shards), _READ)
-        seats = max(min(int(work / _TASK), seats), 1)
-        return cut(shards, [share for share in shares(work / seats / _FURTHER) for _ in range(seats)], row_bytes)
+        # n tasks end after n * _TASK + work / n, which is least for the root of work / _TASK.
+        seats = max(min(int((work / _TASK) ** 0.5), seats), 1)
+        least = max(_FURTHER, seats * _TASK)  # so that the scheduler keeps up with all threads
+        return cut(shards, [share for share in shares(work / seats / least) for _ in range(seats)], row_bytes)
+
+
+_turns: dict[Any, set[int]] = {}
+_turns_lock = threading.Lock()
+
+
+@contextmanager
+def _turn(scheduler: Any) -> Iterator[int]:
+    """Give a number that no other search by a client has meanwhile, the least one."""
+    with _turns_lock:
+        taken = _turns.setdefault(scheduler.id, set())
+        turn = next(number for number in count() if number not in taken)
+        taken.add(turn)
+    try:
+        yield turn
+    finally:
+        with _turns_lock:
+            taken.remove(turn)
+            if not taken:
+                _turns.pop(scheduler.id, None)
 
 
 class _Asked(NamedTuple):
@@ -121,8 +169,9 @@ class _Asked(NamedTuple):
     threads: int | None
 
 
-def _found(search: bytes, pieces: bytes) -> SearchResult:
+def _found(version: str, search: bytes, pieces: bytes) -> SearchResult:
     """Return what some rows have: a task."""
+    check_version(version)
     name, folder, number, asked = pickle.loads(search)
     scan, k, ids, threads = asked
     here, threads = _opened(folder, pickle.loads(pieces)), 1 if threads is None else threads
@@ -145,10 +194,15 @@ def _folder(path: str, made: tuple[int, int]) -> Folder:
 
 @lru_cache(maxsize=64)
 def _here(path: str, made: tuple[int, int], pieces: tuple[Piece, ...]) -> Here:
-    """Return some of its rows as one corpus, which is what the next search asks for, too."""
-    return _folder(path, made).corpus_of(pieces)
+    """Return some of its rows as one corpus, which is what the next search asks for, too.
+
+    Where files are gone, because they were joined, so are all corpora: their space would stay taken.
+    """
+    folder = _folder(path, made)
+    if folder.forgets():
+        _here.cache_clear()
+    return folder.corpus_of(pieces)
 
 
 def _opened(path: str, pieces: tuple[Piece, ...]) -> Here:
-    status = os.stat(Path(path) / LIKE)  # another file is another collection
-    return _here(path, (status.st_ino, status.st_mtime_ns), pieces)
+    return _here(path, identity_of(Path(path) / LIKE), pieces)  # another file is another collection
