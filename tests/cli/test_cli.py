@@ -58,7 +58,7 @@ def test_a_service_out_of_reach_is_said_at_once_and_in_the_end(tmp_path: Path) -
     arguments = ("embed", *files, "--base-url", f"http://127.0.0.1:{port}")
     done = subprocess.run([sys.executable, "-c", code, *arguments], capture_output=True, text=True, check=False)
     assert done.returncode == 1
-    words = f"cannot connect to 127.0.0.1:{port}: All connection attempts failed"
+    words = f"cannot connect to 127.0.0.1:{port}: connection refused, as where no service listens at this port"
     assert done.stderr.splitlines() == [f"{words}; trying again, up to 5 times", f"Error: {words}"]
 
 

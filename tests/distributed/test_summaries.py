@@ -85,6 +85,8 @@ def test_what_cannot_be_summed_up_is_named(files: Path, cluster: Any) -> None:
         summarize(files, scheduler=cluster, batch_rows=10)
     with pytest.raises(ValueError, match="leave out failed= and on_error="):
         summarize(files, scheduler=cluster, on_error="skip")
+    sound = [files / "b.parquet", files / "c.safetensors"]
+    assert summarize(sound, scheduler=cluster) == Summary().update(X[300:])  # as it says: without the file
     with pytest.raises(FileNotFoundError, match="no such"):
         summarize(files / "no such", scheduler=cluster)
     with pytest.raises(TypeError, match=r"a dask.distributed.Client, not 'threads'"):
