@@ -14,9 +14,16 @@ EC_INLINE int32_t ec_first_of(const uint8_t *chunk, const ec_number_index *index
     return start + (chunk[start] < '.');
 }
 
+/* Whether the number whose first digit is here begins behind a comma or white space, as the first of a chunk always does. Where
+ * the gap before it is narrower than that of the others, what is taken for its first digit lies inside it: the 9 of 5e+9. */
+EC_INLINE int ec_begins_number(const uint8_t *chunk, int32_t i, int64_t first) {
+    const uint8_t *start = chunk + first - (chunk[first - 1] == '-');
+    return i == 0 || start[-1] == ',' || ec_is_space(start[-1]);
+}
+
 static EC_NOINLINE int ec_alone_avx2(const uint8_t *chunk, const ec_number_index *index, int32_t i, float *out) {
     const int64_t first = ec_first_of(chunk, index, i), start = first - (chunk[first - 1] == '-'), end = index->end[i];
-    if (i > 0 && chunk[start - 1] != ',' && !ec_is_space(chunk[start - 1])) return 0;
+    if (!ec_begins_number(chunk, i, first)) return 0;
     if (first >= end) return 0; /* and from behind the end on less may be read than of a number */
     uint32_t bits = 0;
     if (ec_plain_read(chunk + start, &bits) != end - start) return ec_number_alone(chunk, first, end, out + i);
@@ -37,7 +44,7 @@ EC_INLINE int32_t ec_count_points(const uint8_t *chunk, const ec_number_index *i
     int32_t points = 0;
     for (; i < index->count; i++) {
         const int32_t first = ec_first_of(chunk, index, i), length = index->end[i] - first;
-        if (length < 1 || ec_is_digit(chunk[first - 1]) || !ec_is_digit(chunk[first])) return -1;
+        if (length < 1 || !ec_begins_number(chunk, i, first) || !ec_is_digit(chunk[first])) return -1;
         if (length > 1 && chunk[first] == '0' && ec_is_digit(chunk[first + 1])) return -1;
         points += ec_has_point(chunk, index, i);
     }

@@ -154,3 +154,16 @@ def test_a_gap_with_something_in_it(space: str) -> None:
                 gap = ("," + space)[: 1 + at] + other + space[at + len(other) :]
                 text = ("," + space).join(texts[:place]) + gap + ("," + space).join(texts[place:])
                 same_on_every_tier(f"[{text}]".encode(), np.float32)
+
+
+@each("odd", ["5e+9", "5e-9", "5.5e+9", "-5e+9", "5e+09", "15e+9", "5E+9"])
+def test_one_narrower_gap(odd: str) -> None:
+    """Where a number is thought to begin, behind a gap like the others', is then a place inside its exponent."""
+    for form in ("%.1fe+%d", "%.1fe-0%d"):
+        others = [form % (i * 7 % 97 / 10, i % 10) for i in range(64)]
+        for spaces in range(6):
+            for count in (57, 58, 59, 60):
+                for place in range(48, count):
+                    texts = [" " * spaces + text for text in others[:count]]
+                    texts[place] = odd
+                    same_on_every_tier(f"[{','.join(texts)}]".encode(), np.float32)
