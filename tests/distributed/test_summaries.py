@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
@@ -23,6 +24,7 @@ from embcodec import (
     save,
 )
 from embcodec.distributed import summaries, summarize
+from embcodec.files.pieces import ClusterError, places
 
 dask, distributed = pytest.importorskip("dask"), pytest.importorskip("distributed")
 import_array = pytest.importorskip("dask.array")
@@ -97,6 +99,44 @@ def test_what_cannot_be_summed_up_is_named(files: Path, cluster: Any) -> None:
     (files / "b.parquet").write_bytes(b"PAR1")
     with pytest.raises(StorageError, match=r"b\.parquet"):
         summarize(files / "b.parquet", scheduler=cluster)
+
+
+def test_of_no_rows(tmp_path: Path, cluster: Any) -> None:
+    for name in ("a", "b"):
+        np.save(tmp_path / f"{name}.npy", X[:0])
+    found = summarize(tmp_path, scheduler=cluster, rows=50, histograms=True)
+    assert found == Summary(rows=50, histograms=True)
+    assert found.update(X) == Summary(rows=50, histograms=True).update(X)
+
+
+def test_a_file_that_cannot_be_read_is_no_worker_that_is_lost(
+    files: Path, cluster: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patched:
+        patched.setattr(places, "_opened", refused)  # which workers of this process call, too
+        with pytest.raises(OSError, match=r"Input/output error: .*c\.safetensors") as caught:
+            summarize(files / "c.safetensors", scheduler=cluster)
+    assert caught.value.errno == errno.EIO
+    monkeypatch.setattr(summaries, "PAUSE", 0)
+    monkeypatch.setattr(summaries, "_of_files", gone)
+    with pytest.raises(ClusterError, match="has lost each worker"):
+        summarize(files / "c.safetensors", scheduler=cluster)
+
+
+def refused(path: str) -> None:
+    raise OSError(errno.EIO, "Input/output error", path)
+
+
+def gone(*_: Any) -> None:
+    raise ConnectionError("gone")
+
+
+def test_open_files_are_refused(files: Path, cluster: Any) -> None:
+    with (
+        open(files / "a.npy", "rb") as file,
+        pytest.raises(TypeError, match=r"not as open files: .*a\.npy"),
+    ):
+        summarize(file, scheduler=cluster)
 
 
 def test_groups_are_of_about_as_many_bytes(files: Path) -> None:

@@ -165,6 +165,7 @@ class Lost:
             FileNotFoundError(errno.ENOENT, "no", "like.safetensors"),
             "workers .* do not see this file",
         ),
+        (PermissionError(errno.EACCES, "not yours", "like.safetensors"), r"has not read it: .* not yours: 'like"),
         (VersionError("0.0.1"), r"embcodec 0\.0\.1, a worker of the cluster"),
     ],
 )
@@ -198,9 +199,13 @@ def test_a_worker_that_does_not_see_a_file_says_so(tmp_path: Path) -> None:
     gone = FileNotFoundError(errno.ENOENT, "no such file", place.path)
     with pytest.raises(ClusterError, match=r"a\.npy: workers of the cluster do not see this file"):
         list(remote._replayed([gone], place, reading()))
+    refused = PermissionError(errno.EACCES, "not yours", place.path)
+    with pytest.raises(ClusterError, match=r"a\.npy: workers of the cluster may not read this file"):
+        list(remote._replayed([refused], place, reading()))
     os.unlink(tmp_path / "a.npy")
-    with pytest.raises(FileNotFoundError):
-        list(remote._replayed([gone], place, reading()))
+    for error in (gone, refused):
+        with pytest.raises(type(error)):
+            list(remote._replayed([error], place, reading()))
 
 
 def test_tasks_begin_where_a_file_was_left_or_are_not_asked_for(tmp_path: Path) -> None:

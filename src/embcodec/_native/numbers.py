@@ -12,9 +12,8 @@ from .growing import LITTLE, ContinuedText
 
 _TEXT_TIME = 16  # how many times as long a byte of text takes as one that is only moved
 _PACE = 0.1  # nanoseconds for a byte of numbers, to be multiplied by that
-_spare: list[
-    Any
-] = []  # memory of LITTLE bytes that no call writes to: to ask for it takes as long as a thousand integers
+# Pieces of memory of LITTLE bytes that no call writes to: to ask for one takes as long as to write a thousand integers.
+_spare: list[Any] = []
 _TYPES = {np.dtype(np.float32): lib.EC_FLOAT32, np.dtype(np.int8): lib.EC_INT8, np.dtype(np.uint8): lib.EC_UINT8}
 
 

@@ -24,6 +24,7 @@ from ..files.pieces import (
     WhatTheyHold,
     check_cluster,
     check_version,
+    is_of_file,
     naming,
     numbered_pieces,
     places_of,
@@ -88,10 +89,12 @@ def summarize(
 
     Raises
     ------
-    NotFiniteError, StorageError, DecodeError, FileNotFoundError
+    NotFiniteError, StorageError, DecodeError, FileNotFoundError, PermissionError
         As :func:`iter_load` and :meth:`Summary.update`; it names the file.
     CodeMismatchError
         For files of codes.
+    TypeError
+        For open files, which no worker sees.
     RuntimeError
         Where the cluster has lost all workers again and again.
 
@@ -116,13 +119,15 @@ def summarize(
     for tries in range(TRIES):
         try:
             tasks = _tasks(source, scheduler, made, {"column": column, "batch_rows": batch_rows, **what})
+            if not tasks:
+                return Summary(rows=rows, histograms=histograms)
             while len(tasks) > 1:
                 some = [tasks[i : i + _FAN] for i in range(0, len(tasks), _FAN)]
                 tasks = [scheduler.submit(_merged, each, pure=False) for each in some]
             found: Summary = tasks[0].result()
-        except FileNotFoundError:
-            raise
         except (CancelledError, OSError) as error:  # workers are gone
+            if is_of_file(error):
+                raise
             if tries == TRIES - 1:
                 raise ClusterError("the cluster has lost each worker that was to make a summary") from error
             time.sleep(PAUSE * 2**tries)
@@ -165,6 +170,8 @@ def _is_of_dask(value: Any) -> bool:
 
 def _spans(places: Iterable[Place], how: Reading) -> Iterator[_Span]:
     for place in places:
+        if place.path is None and place.url is None:
+            raise TypeError(f"workers read files by their path or URL, not as open files: {place.name}")
         size = max(place.size(), 1)
         spans = spans_of(place, how, 0, _SPAN_BATCHES * how.batch_rows)
         if spans is None:

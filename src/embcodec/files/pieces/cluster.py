@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..._version import __version__
+from ...errors import StorageError
 from ...words import shown
 
 TRIES = 5
@@ -52,6 +53,11 @@ def check_version(version: str) -> None:
     """Refuse, on a worker, what a client of another version sends: it may mean something else."""
     if version != __version__:
         raise VersionError(version)
+
+
+def is_of_file(error: BaseException) -> bool:
+    """Whether an error of a task is that a file cannot be read; other OSErrors tell that a worker is gone."""
+    return isinstance(error, FileNotFoundError | StorageError) or getattr(error, "filename", None) is not None
 
 
 def packed(value: Any) -> list[NDArray[np.uint8]]:

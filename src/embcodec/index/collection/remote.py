@@ -36,6 +36,7 @@ from ...files.pieces import (
     check_cluster,
     check_version,
     identity_of,
+    is_of_file,
     numbered_pieces,
     packed,
     spans_of,
@@ -153,6 +154,8 @@ class Remote:
             except FileNotFoundError as error:
                 raise ClusterError(f"{error.filename}: workers of the cluster do not see this file") from error
             except (CancelledError, OSError) as error:  # the workers that had it are gone
+                if is_of_file(error):  # of the collection: what a worker finds of others it writes down
+                    raise ClusterError(f"{name}: a worker of the cluster has not read it: {error}") from error
                 if tries == TRIES - 1:
                     raise ClusterError(f"{name}: the cluster has lost each worker that was to read it") from error
                 time.sleep(PAUSE * 2**tries)
@@ -211,8 +214,11 @@ def _replayed(events: Sequence[Event], place: Place, how: Reading) -> Iterator[t
             if how.known is not None:
                 how.known()
         else:
-            if isinstance(event, FileNotFoundError) and place.path is not None and os.path.exists(place.path):
+            path = place.path
+            if path is not None and isinstance(event, FileNotFoundError) and os.path.exists(path):
                 raise ClusterError(f"{place.name}: workers of the cluster do not see this file under its path")
+            if path is not None and isinstance(event, PermissionError) and os.access(path, os.R_OK):
+                raise ClusterError(f"{place.name}: workers of the cluster may not read this file, as this process may")
             raise event
 
 
