@@ -17,7 +17,7 @@ from guard import guarded
 
 from embcodec import Embeddings, Usage, decode_response, encode_response
 from embcodec._native import core
-from embcodec._native.growing import GrowingBytes
+from embcodec._native.growing import ContinuedText, GrowingBytes
 from embcodec._native.response import write
 
 RNG = np.random.default_rng(5)
@@ -137,6 +137,17 @@ def test_growing_bytes() -> None:
         text = GrowingBytes(size)
         text.data[size - 3 : size] = b"end"
         assert text.finish(size)[-3:] == b"end"
+
+
+def test_a_text_that_could_not_be_begun_ends_in_silence() -> None:
+    """Without memory for what its threads write aside, it has no object yet that it could give back."""
+    with pytest.MonkeyPatch.context() as patch:
+        unheard: list[Any] = []
+        patch.setattr(sys, "unraisablehook", unheard.append)
+        with pytest.raises(MemoryError):
+            ContinuedText(0, 10, 1 << 50, 0, 2)
+        gc.collect()
+    assert not unheard
 
 
 FAULTS = """

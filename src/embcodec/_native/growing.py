@@ -78,8 +78,9 @@ class GrowingBytes:
         return result
 
     def __del__(self) -> None:
-        if self._object:
-            _release(self._object)
+        held = getattr(self, "_object", None)  # none where making the object was interrupted, or memory ran out
+        if held:
+            _release(held)
 
 
 class ContinuedText(GrowingBytes):

@@ -16,25 +16,27 @@ from ..scan import RESIDUALS, RowTerms, residuals_of, row_terms
 
 
 class Growing:
-    """An array with spare room behind it. What is written there lies outside every view given out before."""
+    """An array with spare room behind it. What is written there lies outside every view that anybody holds.
+
+    It does not count its rows: who holds a view of them does. What an interrupted change has written is spare again.
+    """
 
     def __init__(self, values: NDArray[Any]) -> None:
-        self._room, self._used = values, len(values)
+        self._room = values
 
-    def reserve(self, count: int) -> None:
-        """Make room for `count` further rows; where this fails, nothing has changed."""
-        total = self._used + count
+    def reserve(self, used: int, count: int) -> None:
+        """Make room for `count` rows behind the first `used`; where this fails, nothing has changed."""
+        total = used + count
         if total > len(self._room):
             room = np.empty((max(total, len(self._room) * 3 // 2), *self._room.shape[1:]), self._room.dtype)
-            room[: self._used] = self._room[: self._used]
+            room[:used] = self._room[:used]
             self._room = room
 
-    def append(self, values: NDArray[Any]) -> NDArray[Any]:
-        """Return the former rows and the new ones, which have been reserved. Not for two threads at once."""
-        total = self._used + len(values)
+    def append(self, used: int, values: NDArray[Any]) -> NDArray[Any]:
+        """Return the first `used` rows and the new ones, which have been reserved. Not for two threads at once."""
+        total = used + len(values)
         if len(values):  # else the room may be who knows whose: it has not been copied, and may be read-only
-            self._room[self._used : total] = values
-        self._used = total
+            self._room[used:total] = values
         return self._room[:total]
 
 
@@ -80,9 +82,10 @@ class Part:
 
     def appended(self, more: Rows) -> Part:
         """Return a part with `more` rows, which mean the same; it shares the former ones' memory."""
+        used = len(self.rows)
         for growing in self._growing:
-            growing.reserve(len(more))
-        arrays = [growing.append(array) for growing, array in zip(self._growing, arrays_of(more), strict=True)]
+            growing.reserve(used, len(more))
+        arrays = [growing.append(used, array) for growing, array in zip(self._growing, arrays_of(more), strict=True)]
         part = Part.__new__(Part)
         part._growing = self._growing
         part.rows = joined([self.rows, more], arrays)
