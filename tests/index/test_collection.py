@@ -25,7 +25,7 @@ KINDS = ("float", "int8", "int8/per-vector", "uint8/ranges", "binary", "ubinary"
 
 
 @pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize("shards", [1, 3, 20])
+@pytest.mark.parametrize("shards", [1, 2, 20, pytest.param(200, marks=pytest.mark.long)])
 def test_every_split_is_the_whole(tmp_path: Path, kind: str, shards: int) -> None:
     x = X.copy()
     x[200:260] = x[:60]  # ties between shards

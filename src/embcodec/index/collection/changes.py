@@ -145,9 +145,12 @@ def _named(folder: Folder, now: Manifest, count: int, ids: ArrayLike | None) -> 
 def _groups(shards: Sequence[Shard], most_rows: float) -> list[list[Shard]]:
     """Return neighbouring shards in groups, of which each becomes one of about `most_rows` rows."""
     groups: list[list[Shard]] = []
+    rows = 0  # of the last group: to add them up again for each file takes long where files are many
     for shard in shards:
-        if groups and sum(other.live for other in groups[-1]) + shard.live <= most_rows:
+        if groups and rows + shard.live <= most_rows:
             groups[-1].append(shard)
+            rows += shard.live
         else:
             groups.append([shard])
+            rows = shard.live
     return groups
