@@ -106,14 +106,38 @@ static void put_list(int64_t count, int style) {
     put("]");
 }
 
+/* Numbers of one form behind gaps of one width, as printf() and indented JSON have them, and odd ones among them: kernels
+ * expect the form of the first ones of all that follow. */
+static void put_list_of_a_form(int64_t count) {
+    static const char *const FORMS[] = {"%.*fe+%d", "%.*fe-%d", "%.*fe-0%d", "%.*fE+0%d", "%.*f", "%.*f%d"};
+    static const char *const GAPS[] = {"", " ", "  ", "   ", "    ", "\n     ", "\t"};
+    const char *form = FORMS[below(6)], *gap = GAPS[below(7)];
+    int digits = (int)below(10), signs = (int)below(3);
+    put("[");
+    for (int64_t i = 0; i < count; i++) {
+        char text[64];
+        bool odd = below(i + 4 < count ? 50 : 3) == 0; /* the last ones are met apart */
+        double value = (double)below(1000000000) / (signs && below(signs) ? -1e8 : 1e8);
+        if (i) put(",");
+        put(odd ? GAPS[below(7)] : gap);
+        int precision = odd && below(2) ? (int)below(16) : odd ? 0 : digits;
+        snprintf(text, sizeof text, odd && below(2) ? FORMS[below(6)] : form, precision, value, (int)below(10));
+        put(text);
+    }
+    put("]");
+}
+
 static void make_numbers(void) {
     input[used++] = (uint8_t)draw();
     int64_t rows = below(3) ? 0 : below(5), count = draw_length() / 3;
-    int style = (int)below(7);
+    int style = (int)below(11);
     if (rows) put("[");
     for (int64_t r = 0; r < (rows ? rows : 1); r++) {
         if (r) put(", ");
-        put_list(count, style);
+        if (style < 7)
+            put_list(count, style);
+        else
+            put_list_of_a_form(below(2) ? below(100) : count);
     }
     if (rows) put("]");
 }
