@@ -13,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from interrupting import Interrupt
 
 import embcodec
 from embcodec import Embeddings, FlatIndex, LowBitQuantizer, load, save
@@ -207,7 +208,6 @@ def test_nothing_else_in_the_package_writes_files() -> None:
         "adapters/store.py: open(self.path, 'ab+', buffering=0)",
         "cli/command.py: open(os.devnull, 'w')",
         "containers/atomic.py: open(temporary, 'xb+', opener=_open_privately)",
-        "containers/atomic.py: os.open(path, flags | getattr(os, 'O_NOFOLLOW', 0), 384)",
         "containers/disk.py: io.FileIO(path, 'wb', opener=_open_as_it_is)",
         "containers/disk.py: open(path, 'r+b', buffering=0)",
         "containers/disk.py: open(path, 'xb', buffering=buffering)",
@@ -237,3 +237,28 @@ def test_an_index_too(tmp_path: Path) -> None:
     with pytest.raises(RuntimeError), replacing(path):
         raise RuntimeError
     assert path.read_bytes() == before
+
+
+@posix
+@pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::pytest.PytestUnraisableExceptionWarning")
+@pytest.mark.parametrize("suffix", ["npz", "npy", "safetensors"])
+def test_an_interrupted_save_leaves_nothing(tmp_path: Path, suffix: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Wherever Ctrl-C comes it is heard, the file is the old one or the new one, and no other lies beside it."""
+    monkeypatch.setattr(os, "fsync", lambda descriptor: None)
+    rooms = (os.path.join(os.path.dirname(embcodec.__file__), "containers"),)
+    path, at = tmp_path / f"a.{suffix}", 0
+    save(path, X)
+    contents = {path.read_bytes()}
+    save(tmp_path / f"b.{suffix}", -X)
+    contents.add((tmp_path / f"b.{suffix}").read_bytes())
+    (tmp_path / f"b.{suffix}").unlink()
+    while True:
+        at += 1
+        interrupt = Interrupt(at, rooms)
+        if interrupt.raised_in(lambda: save(path, -X)) is None:
+            break
+        assert path.read_bytes() in contents, interrupt.place
+        assert os.listdir(tmp_path) == [path.name], interrupt.place
+        save(path, X)
+    assert not interrupt.place, "it was not raised"
+    assert at > 50

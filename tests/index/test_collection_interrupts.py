@@ -5,17 +5,16 @@ Whoever catches it is told which, by a note; the object goes on, and so does eve
 
 from __future__ import annotations
 
-import dis
 import os
 import shutil
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from types import FrameType
 from typing import Any
 
 import pytest
 from coded import floats
+from interrupting import Interrupt
 
 import embcodec
 from embcodec import Collection
@@ -32,7 +31,6 @@ X = floats(60, 8)
 PACKAGE = os.path.dirname(embcodec.__file__)
 ROOMS = os.path.join(PACKAGE, "index", "collection"), os.path.join(PACKAGE, "containers")
 RETURNING = ("changes.py", "collection.py")  # whose last instant is that of its caller, whom no note reaches
-HEARD = ("RESUME", "JUMP_BACKWARD", "CALL", "CALL_FUNCTION_EX")  # behind which Python looks for signals
 
 
 @pytest.fixture(autouse=True)
@@ -40,45 +38,6 @@ def _no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
     """Nothing is pulled out of this machine: files need not reach its disk."""
     for name in ("fsync", "fdatasync"):
         monkeypatch.setattr(os, name, lambda descriptor: None, raising=False)
-
-
-class Interrupt:
-    """Raises KeyboardInterrupt at a moment of a call at which Python hears signals, where collections are changed.
-
-    These are the beginning of each function, and the ends of calls and of turns of loops.
-    """
-
-    def __init__(self, at: int) -> None:
-        self.left, self.place = at, ""
-        self._before: dict[FrameType, str] = {}
-
-    def __call__(self, frame: FrameType, event: str, argument: object) -> Any:
-        if not frame.f_code.co_filename.startswith(ROOMS):
-            return None
-        frame.f_trace_opcodes, frame.f_trace_lines = True, False
-        if event == "return":
-            self._before.pop(frame, None)
-        if event == "opcode":
-            heard = self._before.get(frame, "") in HEARD
-            self._before[frame] = dis.opname[frame.f_code.co_code[frame.f_lasti]]
-            self.left -= heard
-            if heard and not self.left:
-                self.place = f"{os.path.basename(frame.f_code.co_filename)}:{frame.f_lineno}"
-                self._before.clear()
-                raise KeyboardInterrupt
-        return self
-
-    def raised_in(self, call: Callable[[], object]) -> list[str] | None:
-        """Return the notes of the exception; None where the call ended before."""
-        former = sys.gettrace()
-        sys.settrace(self)
-        try:
-            call()
-        except KeyboardInterrupt as error:
-            return getattr(error, "__notes__", [])
-        finally:
-            sys.settrace(former)
-        return None
 
 
 def append_much(collection: Collection) -> None:
@@ -131,7 +90,7 @@ def test_an_exception_from_outside(tmp_path: Path, change: str, step: int) -> No
         shutil.rmtree(folder)
         shutil.copytree(tmp_path / "made", folder)
         collection = Collection.open(folder, lock_timeout=0.1)
-        interrupt = Interrupt(at)
+        interrupt = Interrupt(at, ROOMS)
         notes = interrupt.raised_in(lambda collection=collection: CHANGES[change](collection))  # type: ignore[misc]
         if notes is None:
             assert not interrupt.place, "it was not raised"

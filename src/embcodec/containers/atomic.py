@@ -10,6 +10,7 @@ import stat
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from functools import partial
 from pathlib import Path
 from typing import IO
 
@@ -21,6 +22,7 @@ SUFFIX = ".embcodec-tmp"
 
 _NAME_BYTES = 64  # how much of the target's name a temporary one has, so that it is not longer than names may be
 _RANDOM = 16  # hexadecimal digits
+_open_privately = partial(os.open, mode=0o600)  # without a frame of Python's, in which Ctrl-C could lose the descriptor
 
 
 @contextmanager
@@ -65,8 +67,11 @@ def replacing(path: str | os.PathLike[str], *, sure: bool = False) -> Iterator[I
     """
     target = Path(os.path.realpath(path))
     _check_target(target, path)
-    temporary, file = _create(target, path)
+    temporary, file = target, None
     try:
+        while file is None:
+            temporary = target.with_name(f"{_stem(target)}{secrets.token_hex(_RANDOM // 2)}{SUFFIX}")
+            file = _created(temporary)
         with file:
             yield file
             file.flush()
@@ -77,8 +82,9 @@ def replacing(path: str | os.PathLike[str], *, sure: bool = False) -> Iterator[I
         if sys.platform == "win32":  # which moves no open file
             os.replace(temporary, target)
     except BaseException as error:
-        with suppress(OSError):
-            os.unlink(temporary)
+        if temporary != target:
+            with suppress(OSError):
+                os.unlink(temporary)
         if isinstance(error, OSError) and error.filename == os.fspath(temporary):
             error.filename, error.filename2 = os.fspath(path), None
         raise
@@ -105,24 +111,14 @@ def _check_target(target: Path, path: str | os.PathLike[str]) -> None:
         raise OSError(errno.EINVAL, "a device or a pipe, which cannot be replaced", os.fspath(path))
 
 
-def _create(target: Path, path: str | os.PathLike[str]) -> tuple[Path, IO[bytes]]:
-    """Return a new, locked temporary file, which only its owner can open."""
-    while True:
-        temporary = target.with_name(f"{_stem(target)}{secrets.token_hex(_RANDOM // 2)}{SUFFIX}")
-        try:
-            file = open(temporary, "xb+", opener=_open_privately)  # noqa: SIM115 - the caller closes it
-        except FileExistsError:
-            continue
-        except OSError as error:
-            error.filename = os.fspath(path)
-            raise
+def _created(temporary: Path) -> IO[bytes] | None:
+    """Return a new, locked file, which only its owner can open; None where there is one, or it was cleaned away."""
+    with suppress(FileExistsError):
+        file = open(temporary, "xb+", opener=_open_privately)  # noqa: SIM115 - the caller closes it
         if _lock(file.fileno()) is not False and _is_there(temporary, file.fileno()):
-            return temporary, file
+            return file
         file.close()  # somebody cleaned it away before it was locked
-
-
-def _open_privately(path: str, flags: int) -> int:
-    return os.open(path, flags | getattr(os, "O_NOFOLLOW", 0), 0o600)
+    return None
 
 
 def _stem(target: Path) -> str:

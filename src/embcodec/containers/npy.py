@@ -158,11 +158,16 @@ def _check_nameless(dtype: np.dtype[Any], float_dtype: str | None) -> None:
 
 def write_npz(file: IO[bytes], arrays: Mapping[str, NDArray[Any]]) -> None:
     """Write named arrays, uncompressed; the same arrays give the same bytes."""
-    with zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as archive:
-        for name, array in arrays.items():
-            entry = zipfile.ZipInfo(f"{name}.npy")
-            with archive.open(entry, "w", force_zip64=True) as member:
-                npy.write_array(member, array, version=(1, 0), allow_pickle=False)
+    try:
+        with zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as archive:
+            for name, array in arrays.items():
+                entry = zipfile.ZipInfo(f"{name}.npy")
+                with archive.open(entry, "w", force_zip64=True) as member:
+                    npy.write_array(member, array, version=(1, 0), allow_pickle=False)
+    except ValueError as error:  # "Can't close the ZIP file": it hides the Ctrl-C that left a member open
+        if isinstance(error.__context__, Exception | None):
+            raise
+        raise error.__context__ from None
 
 
 def read_npz(
