@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import ast
 import errno
+import gc
 import os
 import stat
 import subprocess
 import sys
 import threading
+import zipfile
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -262,3 +265,20 @@ def test_an_interrupted_save_leaves_nothing(tmp_path: Path, suffix: str, monkeyp
         save(path, X)
     assert not interrupt.place, "it was not raised"
     assert at > 50
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # of an archive that nobody closes
+def test_ctrl_c_amid_a_member_of_an_archive_is_heard(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """zipfile cannot close an archive then, which it says in place of the exception that came first."""
+    begun, opened = [], zipfile.ZipFile.open
+
+    def interrupted(*given: Any, **how: Any) -> None:
+        begun.append(opened(*given, **how))
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
+        patched.setattr(zipfile.ZipFile, "open", interrupted)
+        save(tmp_path / "a.npz", X)
+    assert os.listdir(tmp_path) == []
+    del begun[:]
+    gc.collect()
