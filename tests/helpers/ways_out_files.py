@@ -135,6 +135,11 @@ def removed(folder: Path, ids: Any) -> Any:
 
 
 CASES: dict[str, tuple[Callable[[Path], object], str, tuple[Callable[[Path], object], ...]]] = {
+    "ids of a file without": (
+        lambda p: every(rows(p), id_column="id"),
+        r"without ids: leave out id_column='id', or name a file that has them",
+        (lambda p: every(rows(p)),),
+    ),
     "another name for custom_ids": (
         lambda p: every(batch(p), id_column="id"),
         "id_column='custom_id'",

@@ -159,6 +159,10 @@ def _ids(
         return None
     if column not in streams:
         known = [name for name, stream in streams.items() if stream.ndim == 1]
+        if not known and column not in others:
+            raise StorageError(
+                f"a {kind} file without ids: leave out id_column={column!r}, or name a file that has them"
+            )
         why = f"has {others[column]}" if column in others else f"is not there; of one axis are {known}"
         raise StorageError(f"a {kind} file: the array {column!r} of ids {why}")
     if streams[column].shape != (count,):

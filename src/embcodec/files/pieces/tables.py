@@ -107,11 +107,13 @@ def table_ends(place: Place, how: Reading) -> list[int]:
 
 def _rows_at_once(table: OpenParquet, most: int) -> int:
     """Return how many rows are decoded at once, of which some parts together are `most` rows."""
-    group = table.reader.metadata.row_group(0) if sum(table.group_rows) else None
-    if group is None or not group.num_rows:
+    if not any(table.group_rows):
         return most
+    group = table.reader.metadata.row_group(int(np.argmax(table.group_rows)))
     columns = (group.column(number) for number in range(group.num_columns))
-    nbytes = sum(each.total_uncompressed_size for each in columns if each.path_in_schema.split(".")[0] == table.name)
+    nbytes = sum(
+        each.total_uncompressed_size for each in columns if f"{each.path_in_schema}.".startswith(f"{table.name}.")
+    )
     parts = -(-most * nbytes // (_DECODED * group.num_rows)) or 1
     return max(-(-most // parts), 1)
 
