@@ -14,8 +14,8 @@ _SAMPLE = 96  # one row in so many is looked at first, to see what the bounds ar
 _LEAST_SAMPLE = 256
 _FOR_EACH = 16  # and at least so many for each of the k best: of fewer the k-th best score says too little
 _RUN = 4  # the sample is of runs of so many rows: of more, neighbours that are alike would leave it less to say
-_LEAST_SCORED = 16  # rows of the sample that are scored
-_FITTED = 8  # of them say how scores go on
+_LEAST_SCORED = 64  # rows of the sample that are scored
+_FITTED = 32  # of them say how scores go on
 
 
 def sample_size(n: int, k: int) -> int:
