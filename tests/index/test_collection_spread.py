@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import pickle
 import threading
 import time
 from itertools import pairwise
@@ -124,37 +123,6 @@ def test_tasks_are_as_many_as_the_cluster_hands_out_in_time(
     made = spread.Spread(None, Path(), None, shards_of(*[rows // 100] * 100))  # type: ignore[arg-type]
     asked = spread._Asked(Asked(), 10, None, None)  # type: ignore[arg-type]
     assert len(made._pieces("search", asked, seats)) == tasks
-
-
-def test_the_first_tasks_go_where_they_were_before(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Else each worker reads all rows in the end, of more of them than its memory holds again and again."""
-    dask = pytest.importorskip("dask")
-
-    class Client:
-        id = "client"
-
-        def map(self, function: Any, *arguments: Any, key: list[str]) -> list[Any]:
-            told = dask.get_annotations()
-            assert told["allow_other_workers"]
-            return [pickle.loads(pickle.dumps(told["workers"]))(each) for each in key]
-
-    monkeypatch.setattr(spread, "check_cluster", lambda _: None)
-    made = spread.Spread(Client(), Path(), None, [])  # type: ignore[arg-type]
-    wished = [made._handed_out("search", b"", [b""] * 7, "abcd", turn) for turn in (0, 0)]
-    assert wished[0] == wished[1], "the same for the next search"
-    assert sorted(each for (each,) in wished[0][:4]) == list("abcd")
-    assert wished[0][4:] == [[]] * 3, "further ones go to whoever is free"
-    little = [made._handed_out("search", b"", [b""], "abcd", turn) for turn in range(4)]
-    assert sorted(each for ((each,),) in little) == list("abcd"), "searches at the same time have others"
-
-
-def test_searches_at_the_same_time_begin_with_other_workers(cluster: Any) -> None:
-    """Where one task is enough, several threads or clients would wait for one worker else."""
-    with spread._turn(cluster) as first, spread._turn(cluster) as second:
-        assert (first, second) == (0, 1)
-    with spread._turn(cluster) as first:
-        assert first == 0
-    assert not spread._turns
 
 
 def test_tasks_tell_the_next_ones_of_their_worker_what_is_out_of_reach(

@@ -4,18 +4,13 @@ from __future__ import annotations
 
 import os
 import pickle
-import threading
 import time
 import uuid
 from collections.abc import Iterator, Sequence
 from concurrent.futures import CancelledError
-from contextlib import contextmanager
 from functools import lru_cache
-from importlib import import_module
-from itertools import count
 from pathlib import Path
 from typing import Any, NamedTuple
-from zlib import crc32
 
 import numpy as np
 from numpy.typing import NDArray
@@ -78,9 +73,7 @@ class Spread:
             return
         for tries in range(TRIES):
             try:
-                with _turn(self._scheduler) as turn:
-                    found = self._tree(name, asked, turn)
-                yield found
+                yield self._tree(name, asked)
                 return
             except FileNotFoundError as error:  # compacted: the caller looks again
                 if error.filename and os.path.exists(error.filename):
@@ -91,16 +84,17 @@ class Spread:
                     raise
                 time.sleep(PAUSE * 2**tries)
 
-    def _tree(self, name: str, asked: _Asked, turn: int) -> SearchResult:
+    def _tree(self, name: str, asked: _Asked) -> SearchResult:
         """Return what all files have, by as few tasks as the work asks for, which one message hands out."""
-        threads = threads_of(self._scheduler)
-        seats = max(len(threads), 1)
+        seats = max(len(threads_of(self._scheduler)), 1)
         pieces = self._pieces(name, asked, seats)
         search = pickle.dumps((name, self._folder, uuid.uuid4().bytes, asked), protocol=5)
         if len(search) * len(pieces) > _SENT:
             search = self._scheduler.scatter(search, hash=False, broadcast=True)
         each = [pickle.dumps(some, protocol=5) for some in pieces]
-        parts = self._handed_out(name, search, each, threads, turn)
+        versions, searches = [__version__] * len(each), [search] * len(each)
+        # None says which worker it would like: Dask does not hand those out again where all workers are lost at once.
+        parts = self._scheduler.map(_found, versions, searches, each, key=name, pure=False)
         scan, k, last = asked.scan, asked.k, seats
         while len(parts) > 2 * _FAN or (len(parts) > _FAN and len(parts) * len(scan) * k * _RESULT > _MERGED_HERE):
             some = [parts[i : i + _FAN] for i in range(0, len(parts), _FAN)]
@@ -109,23 +103,6 @@ class Spread:
         # What the first ones have found comes while the last ones are at work.
         found = [self._scheduler.gather(some) for some in (parts[:-last], parts[-last:]) if some]
         return merged(scan, [result for results in found for result in results], k)
-
-    def _handed_out(
-        self, name: str, search: Any, each: Sequence[bytes], threads: Sequence[str], turn: int
-    ) -> list[Any]:
-        """Return the tasks, the first ones where they were before: what a worker has read of the files stays with it.
-
-        It is a wish: a worker that is gone, or behind the others, has its task done by another one. Where there are
-        fewer tasks than threads, other clients, collections and searches at the same time begin with other workers.
-        """
-        annotate = import_module("dask").annotate
-        number = uuid.uuid4().hex
-        keys = [f"{name}-{number}-{i}" for i in range(len(each))]
-        first = crc32(f"{self._scheduler.id} {self._folder}".encode()) + turn * len(each)
-        wished = {key: [threads[(first + i) % len(threads)]] if i < len(threads) else [] for i, key in enumerate(keys)}
-        with annotate(workers=wished.get, allow_other_workers=True):
-            versions, searches = [__version__] * len(each), [search] * len(each)
-            return list(self._scheduler.map(_found, versions, searches, each, key=keys))
 
     def _pieces(self, name: str, asked: _Asked, seats: int) -> list[tuple[Piece, ...]]:
         """Return the rows of each task: a task a thread, as far as the work is worth it, or several smaller ones."""
@@ -138,26 +115,6 @@ class Spread:
         seats = max(min(int((work / _TASK) ** 0.5), seats), 1)
         least = max(_FURTHER, seats * _TASK)  # so that the scheduler keeps up with all threads
         return cut(shards, [share for share in shares(work / seats / least) for _ in range(seats)], row_bytes)
-
-
-_turns: dict[Any, set[int]] = {}
-_turns_lock = threading.Lock()
-
-
-@contextmanager
-def _turn(scheduler: Any) -> Iterator[int]:
-    """Give a number that no other search by a client has meanwhile, the least one."""
-    with _turns_lock:
-        taken = _turns.setdefault(scheduler.id, set())
-        turn = next(number for number in count() if number not in taken)
-        taken.add(turn)
-    try:
-        yield turn
-    finally:
-        with _turns_lock:
-            taken.remove(turn)
-            if not taken:
-                _turns.pop(scheduler.id, None)
 
 
 class _Asked(NamedTuple):
