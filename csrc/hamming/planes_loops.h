@@ -118,19 +118,14 @@ EC_INLINE bit_pair add_16(__m256i sums[SUM_PLANES], const uint8_t *planes, const
 }
 
 EC_INLINE bit_pair add_32(__m256i sums[SUM_PLANES], const uint8_t *planes, const uint16_t *places) {
-    bit_pair fours[3], eights[2], sixteens[2];
-#pragma GCC unroll 2
-    for (int i = 0; i < 2; i++, places += 16) {
-        fours[0] = add_4(sums, planes, places);
-        fours[1] = add_4(sums, planes, places + 4);
-        if (i) sixteens[0] = add_pairs(&sums[2], eights[0], eights[1]);
-        fours[2] = add_4(sums, planes, places + 8);
-        eights[0] = add_pairs(&sums[1], fours[0], fours[1]);
-        fours[0] = add_4(sums, planes, places + 12);
-        eights[1] = add_pairs(&sums[1], fours[2], fours[0]);
-    }
-    sixteens[1] = add_pairs(&sums[2], eights[0], eights[1]);
-    return add_pairs(&sums[3], sixteens[0], sixteens[1]);
+    const bit_pair a = add_4(sums, planes, places), b = add_4(sums, planes, places + 4);
+    const bit_pair c = add_4(sums, planes, places + 8), ab = add_pairs(&sums[1], a, b);
+    const bit_pair d = add_4(sums, planes, places + 12), cd = add_pairs(&sums[1], c, d);
+    const bit_pair e = add_4(sums, planes, places + 16), f = add_4(sums, planes, places + 20);
+    const bit_pair first = add_pairs(&sums[2], ab, cd);
+    const bit_pair g = add_4(sums, planes, places + 24), ef = add_pairs(&sums[1], e, f);
+    const bit_pair h = add_4(sums, planes, places + 28), gh = add_pairs(&sums[1], g, h);
+    return add_pairs(&sums[3], first, add_pairs(&sums[2], ef, gh));
 }
 
 /* Adds the planes of a group, `fours` times four of them. Returns where its places end. */
